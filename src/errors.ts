@@ -1,0 +1,218 @@
+/**
+ * Every error that the library makes.
+ *
+ *     StompError (code, cause)
+ *     ├─ ProtocolError ── LimitError           the peer broke the protocol: the connection ends
+ *     ├─ InvalidStateError                     the call is not allowed in this phase or version (NACK in 1.0)
+ *     ├─ ServerError                           an ERROR frame
+ *     ├─ ConnectError                          no session came about
+ *     ├─ ConnectionLostError ── HeartBeatError an established session ended without us
+ *     ├─ ReceiptTimeoutError                   the broker did not confirm in time
+ *     ├─ StaleMessageError                     ack or nack of a message of an earlier session
+ *     └─ SlowConsumerError                     a subscription was not read fast enough
+ *
+ * Wrong arguments are TypeError or RangeError, before a byte leaves. An aborted call rejects with `signal.reason`, untouched.
+ */
+
+/** The `code` of every {@link StompError}: stable, for programs; the message is for people and may change. */
+export type StompErrorCode =
+  | "protocol"
+  | "limit"
+  | "invalid-state"
+  | "server"
+  | "connect"
+  | "connection-lost"
+  | "heart-beat"
+  | "receipt-timeout"
+  | "stale-message"
+  | "slow-consumer";
+
+/** The root of all errors that the library makes. `cause` is the error behind it, where there is one. */
+export class StompError extends Error {
+  /** A stable name of the kind of error. */
+  readonly code: StompErrorCode;
+
+  constructor(code: StompErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static {
+    // On the prototype, as with the built-in errors: not an own property of each instance, and safe from minifiers.
+    this.prototype.name = "StompError";
+  }
+}
+
+/** Why octets are no STOMP: the categories that the test vectors name. */
+export type ProtocolErrorReason =
+  | "invalid-escape"
+  | "missing-colon"
+  | "empty-header-name"
+  | "invalid-header"
+  | "invalid-cr"
+  | "invalid-utf8"
+  | "unknown-command"
+  | "bad-content-length"
+  | "missing-nul"
+  | "unexpected-body"
+  | "missing-header"
+  | "unexpected-frame"
+  | "version-mismatch"
+  | "too-large"
+  | "truncated";
+
+/** The peer broke the protocol: its octets are no frame, or the frame is not allowed there. The connection ends. */
+export class ProtocolError extends StompError {
+  /** Which rule was broken. */
+  readonly reason: ProtocolErrorReason;
+
+  constructor(reason: ProtocolErrorReason, message: string, options?: { cause?: unknown }) {
+    super(reason === "too-large" ? "limit" : "protocol", message, options);
+    this.reason = reason;
+  }
+
+  static {
+    this.prototype.name = "ProtocolError";
+  }
+}
+
+/** The peer sent more than the limits allow: more header octets, more headers, or a larger body. The connection ends. */
+export class LimitError extends ProtocolError {
+  /** The limit that was passed. */
+  readonly limit: number;
+  /** How much it was: what was announced, or what had arrived when it was noticed. */
+  readonly actual: number;
+
+  constructor(message: string, actual: number, limit: number) {
+    super("too-large", message);
+    this.actual = actual;
+    this.limit = limit;
+  }
+
+  static {
+    this.prototype.name = "LimitError";
+  }
+}
+
+/** The call is not allowed now, or not in this version of the protocol. Nothing was sent. */
+export class InvalidStateError extends StompError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super("invalid-state", message, options);
+  }
+
+  static {
+    this.prototype.name = "InvalidStateError";
+  }
+}
+
+/** The broker sent an ERROR frame. `message` is its `message` header. */
+export class ServerError extends StompError {
+  /** The body of the ERROR as text: what the broker says in more detail. At most its first 4096 characters. */
+  readonly details: string;
+  /** The headers of the ERROR. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** The receipt that the ERROR names: it answers the frame that asked for it. */
+  readonly receiptId: string | undefined;
+
+  constructor(message: string, details: string, headers: ReadonlyMap<string, string>) {
+    super("server", message);
+    this.details = details;
+    this.headers = headers;
+    this.receiptId = headers.get("receipt-id");
+  }
+
+  static {
+    this.prototype.name = "ServerError";
+  }
+}
+
+/** Where an attempt to connect failed: in opening the transport, or in the exchange of CONNECT and CONNECTED. */
+export type ConnectStage = "dial" | "handshake";
+
+/** No session came about. The message tells what to do; `cause` is the original error. */
+export class ConnectError extends StompError {
+  /** How far the attempt came. */
+  readonly stage: ConnectStage;
+
+  constructor(stage: ConnectStage, message: string, options?: { cause?: unknown }) {
+    super("connect", message, options);
+    this.stage = stage;
+  }
+
+  static {
+    this.prototype.name = "ConnectError";
+  }
+}
+
+/** What is known of a frame when its connection is lost: it never left, or nobody can tell whether the broker has it. */
+export type Outcome = "not-sent" | "unknown";
+
+/** An established session ended without us, or before a call was confirmed. */
+export class ConnectionLostError extends StompError {
+  /** `"not-sent"`: the broker cannot have the frame. `"unknown"`: it may have it, and may have acted on it. */
+  readonly outcome: Outcome;
+
+  constructor(message: string, outcome: Outcome, options?: { cause?: unknown; code?: "connection-lost" | "heart-beat" }) {
+    super(options?.code ?? "connection-lost", message, options);
+    this.outcome = outcome;
+  }
+
+  static {
+    this.prototype.name = "ConnectionLostError";
+  }
+}
+
+/** The broker was silent for longer than the agreed heart-beat and its tolerance. */
+export class HeartBeatError extends ConnectionLostError {
+  /** For how long nothing came, in ms. */
+  readonly silence: number;
+
+  constructor(message: string, silence: number) {
+    super(message, "unknown", { code: "heart-beat" });
+    this.silence = silence;
+  }
+
+  static {
+    this.prototype.name = "HeartBeatError";
+  }
+}
+
+/** The broker did not confirm in time. Whether it has the frame is not known. */
+export class ReceiptTimeoutError extends StompError {
+  /** The receipt that did not come. */
+  readonly receiptId: string;
+  /** How long it was waited for, in ms. */
+  readonly timeout: number;
+
+  constructor(message: string, receiptId: string, timeout: number) {
+    super("receipt-timeout", message);
+    this.receiptId = receiptId;
+    this.timeout = timeout;
+  }
+
+  static {
+    this.prototype.name = "ReceiptTimeoutError";
+  }
+}
+
+/** The message came in an earlier session, so the broker will deliver it again: it cannot be acknowledged now. */
+export class StaleMessageError extends StompError {
+  constructor(message: string) {
+    super("stale-message", message);
+  }
+
+  static {
+    this.prototype.name = "StaleMessageError";
+  }
+}
+
+/** More messages of a subscription arrived than its buffer may hold, because nobody read them. */
+export class SlowConsumerError extends StompError {
+  constructor(message: string) {
+    super("slow-consumer", message);
+  }
+
+  static {
+    this.prototype.name = "SlowConsumerError";
+  }
+}
