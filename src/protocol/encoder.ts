@@ -1,0 +1,143 @@
+/** The encoder: frames to text or octets, with nothing in them that the caller did not mean. */
+import { textToUtf8, utf8Length } from "#text";
+import { type Command, mayHaveBody } from "./command.js";
+import { type Escapes, escapeHeader, escapesOf } from "./escape.js";
+import type { Body } from "./frame.js";
+import { type HeaderValue, type HeadersInit, headerPairs } from "./headers.js";
+import type { Version } from "./version.js";
+
+/** How a {@link FrameEncoder} writes. */
+export interface EncoderOptions {
+  /** The version to write by from the start. Absent: none is agreed on yet, and only CONNECT, STOMP, CONNECTED and ERROR make sense. */
+  readonly version?: Version;
+  /**
+   * Escape CONNECT and CONNECTED by the rules of 1.2, against the specification. RabbitMQ and ActiveMQ undo escapes
+   * there: a passcode with a backslash reaches them only so.
+   * @default false
+   */
+  readonly escapeConnect?: boolean;
+}
+
+/** A heart-beat: STOMP 1.2 allows CR LF too, 1.1 does not. */
+export const HEART_BEAT = "\n";
+
+/** A header line by its last value: brokers are sent the same destination over and over. */
+interface CachedLine {
+  readonly value: HeaderValue;
+  readonly line: string;
+}
+const MOST_CACHED = 64;
+const LONGEST_CACHED = 256;
+
+/**
+ * Encodes frames. A frame is text where its body is text, and octets where its body is octets: a WebSocket sends the
+ * first as a text message and the second as a binary one.
+ */
+export class FrameEncoder {
+  #version: Version | undefined;
+  #escapes: Escapes;
+  readonly #escapeConnect: boolean;
+  readonly #lines = new Map<string, CachedLine>();
+
+  constructor(options: EncoderOptions = {}) {
+    this.#version = options.version;
+    this.#escapes = escapesOf(options.version, "SEND");
+    this.#escapeConnect = options.escapeConnect === true;
+  }
+
+  /** The version to write by. */
+  get version(): Version | undefined {
+    return this.#version;
+  }
+
+  /** Write by `version` from now on. `escapes`: by these escapes, whatever the version says, for a broker known to undo them. */
+  use(version: Version, escapes?: Escapes): void {
+    this.#version = version;
+    this.#escapes = escapes ?? escapesOf(version, "SEND");
+    this.#lines.clear();
+  }
+
+  /**
+   * Encode a frame. A `content-length` is added to SEND, MESSAGE and ERROR unless `contentLength` is false.
+   *
+   * @throws TypeError for what the version cannot express: a line feed in a header of 1.0 or of CONNECT, a colon in a
+   * name there, a carriage return before 1.2, a NUL or lone surrogate in any header, an empty name, a body where the
+   * command has none, a body with a NUL and no content-length.
+   * @throws RangeError for a given `content-length` that is not the length of the body.
+   */
+  encode(command: Command, headers: HeadersInit, body: Body = "", contentLength = true): string | Uint8Array {
+    if (typeof body === "string") {
+      const length = mayHaveBody(command) ? utf8Length(body) : body.length;
+      if (!contentLength && body.includes("\0")) throw nulWithoutLength();
+      return `${this.encodeHead(command, headers, length, contentLength)}${body}\0`;
+    }
+    const bytes = body instanceof Uint8Array ? body : new Uint8Array(body);
+    if (!contentLength && bytes.includes(0)) throw nulWithoutLength();
+    const head = textToUtf8(this.encodeHead(command, headers, bytes.length, contentLength));
+    const frame = new Uint8Array(head.length + bytes.length + 1);
+    frame.set(head);
+    frame.set(bytes, head.length);
+    return frame;
+  }
+
+  /**
+   * Encode all of a frame before its body, of which `length` octets and a NUL are to follow: so a large body need not
+   * be copied to be sent over a stream.
+   *
+   * @throws as {@link FrameEncoder.encode} does.
+   */
+  encodeHead(command: Command, headers: HeadersInit, length: number, contentLength = true): string {
+    const hasBody = mayHaveBody(command);
+    if (length > 0 && !hasBody) throw new TypeError(`a ${command} frame has no body`);
+    const cached = command !== "CONNECT" && command !== "STOMP" && command !== "CONNECTED";
+    let head: string = command;
+    for (const [name, value] of headerPairs(headers)) {
+      if (value === undefined) continue;
+      if (name === "content-length" && hasBody) {
+        checkContentLength(value, length, contentLength);
+        continue;
+      }
+      head += cached ? this.#line(name, value) : this.#makeLine(name, value, this.#escapesOfConnect(command));
+    }
+    return contentLength && hasBody ? `${head}\ncontent-length:${length}\n\n` : `${head}\n\n`;
+  }
+
+  #escapesOfConnect(command: Command): Escapes {
+    // By the letter STOMP is escaped; no version is agreed on yet, so by the rules of the newest.
+    if (command === "STOMP") return "1.2";
+    return this.#escapeConnect ? "1.2" : "none";
+  }
+
+  #line(name: string, value: HeaderValue): string {
+    const known = this.#lines.get(name);
+    if (known !== undefined && known.value === value) return known.line;
+    const line = this.#makeLine(name, value, this.#escapes);
+    if (line.length <= LONGEST_CACHED) {
+      if (known === undefined && this.#lines.size >= MOST_CACHED) this.#lines.clear();
+      this.#lines.set(name, { value, line });
+    }
+    return line;
+  }
+
+  #makeLine(name: string, value: HeaderValue, escapes: Escapes): string {
+    if (typeof name !== "string") throw new TypeError("a header name must be a string");
+    if (name === "") throw new TypeError("a header has an empty name");
+    const where = `header ${JSON.stringify(name)}`;
+    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+      throw new TypeError(`${where} must be a string, a number or a boolean`);
+    }
+    const escapedName = escapeHeader(name, escapes, "name", `the name of ${where}`);
+    return `\n${escapedName}:${escapeHeader(String(value), escapes, "value", where)}`;
+  }
+}
+
+function checkContentLength(value: HeaderValue, length: number, contentLength: boolean): void {
+  if (!contentLength) throw new TypeError("header \"content-length\" is given, and to be left out");
+  if (Number(value) !== length) {
+    throw new RangeError(`header "content-length" is ${String(value)}, the body has ${length} bytes`);
+  }
+}
+
+function nulWithoutLength(): TypeError {
+  return new TypeError("a body with a NUL needs a content-length");
+}

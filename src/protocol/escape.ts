@@ -1,0 +1,112 @@
+/** Header escaping, in one pass each way. Which sequences are defined depends on the version. */
+import { ProtocolError } from "../errors.js";
+import type { Command } from "./command.js";
+import type { Version } from "./version.js";
+
+/**
+ * Which escape sequences are defined: none (1.0, CONNECT and CONNECTED), `\n \c \\` (1.1), or `\r` too (1.2).
+ * STOMP 1.2, "Value Encoding". `"backslash"` is for writing to a broker that undoes escapes in 1.0 as well: only `\\`.
+ */
+export type Escapes = "none" | "backslash" | "1.1" | "1.2";
+
+/** The escape sequences defined in frames of `command`. Before a version is agreed on there is none. */
+export function escapesOf(version: Version | undefined, command: Command): Escapes {
+  // STOMP 1.2, "Value Encoding": CONNECT and CONNECTED do not escape, to remain compatible with 1.0. STOMP does.
+  if (command === "CONNECT" || command === "CONNECTED") return "none";
+  return version === "1.2" || version === "1.1" ? version : "none";
+}
+
+const BACKSLASH = "\\";
+
+/**
+ * Undo the escapes of a header name or value, from left to right, two characters at a time.
+ *
+ * @throws ProtocolError (`invalid-escape`) for a sequence that is not defined.
+ */
+export function unescapeHeader(text: string, escapes: Escapes): string {
+  if (escapes === "none") return text;
+  let at = text.indexOf(BACKSLASH);
+  if (at < 0) return text;
+  let result = "";
+  let from = 0;
+  while (at >= 0) {
+    result += text.slice(from, at) + unescapeOne(text.charAt(at + 1), escapes);
+    from = at + 2;
+    at = text.indexOf(BACKSLASH, from);
+  }
+  return result + text.slice(from);
+}
+
+/**
+ * Check that all escapes in a header block are defined.
+ *
+ * @throws ProtocolError (`invalid-escape`) otherwise.
+ */
+export function checkEscapes(block: string, escapes: Escapes): void {
+  if (escapes === "none") return;
+  for (let at = block.indexOf(BACKSLASH); at >= 0; at = block.indexOf(BACKSLASH, at + 2)) {
+    unescapeOne(block.charAt(at + 1), escapes);
+  }
+}
+
+function unescapeOne(letter: string, escapes: Escapes): string {
+  if (letter === "n") return "\n";
+  if (letter === "c") return ":";
+  if (letter === BACKSLASH) return BACKSLASH;
+  if (letter === "r" && escapes === "1.2") return "\r";
+  // STOMP 1.2, "Value Encoding": undefined escape sequences MUST be treated as a fatal protocol error.
+  const shown = letter === "\n" || letter === "\r" || letter === "" ? "at the end of a header" : `"\\${letter}"`;
+  throw new ProtocolError("invalid-escape", `undefined escape sequence ${shown}`);
+}
+
+const SPECIAL = /[\\\n\r:\0\ud800-\udfff]/;
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?:[^\ud800-\udbff]|^)[\udc00-\udfff]/;
+
+/**
+ * Escape a header name or value as `escapes` allows, and refuse what cannot be said: so no header can be injected,
+ * in any version. `where` says in the message what is refused: never the value, which may be a secret.
+ *
+ * @throws TypeError for a NUL or a lone surrogate; for a line feed, carriage return or (in a name) colon without an
+ * escape sequence for it.
+ */
+export function escapeHeader(text: string, escapes: Escapes, part: "name" | "value", where: string): string {
+  if (!SPECIAL.test(text)) return text;
+  if (LONE_SURROGATE.test(text)) throw unencodable(where, "a lone surrogate, which UTF-8 cannot express");
+  let result = "";
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    const escaped = escapeOne(text.charCodeAt(at), escapes, part, where);
+    if (escaped === undefined) continue;
+    result += text.slice(from, at) + escaped;
+    from = at + 1;
+  }
+  return result + text.slice(from);
+}
+
+/** What stands for a character; `undefined`: itself. */
+function escapeOne(unit: number, escapes: Escapes, part: "name" | "value", where: string): string | undefined {
+  const plain = escapes === "none" || escapes === "backslash";
+  switch (unit) {
+    case 0x00:
+      throw unencodable(where, "a NUL, which no version can express");
+    case 0x0a:
+      if (plain) throw unencodable(where, "a line feed, which cannot be escaped here");
+      return "\\n";
+    case 0x0d:
+      // In 1.0 and 1.1 a receiver may take it as half of a line end.
+      if (escapes !== "1.2") throw unencodable(where, "a carriage return, which cannot be escaped here");
+      return "\\r";
+    case 0x3a:
+      if (!plain) return "\\c";
+      if (part === "name") throw unencodable(where, "a colon, which cannot be escaped here");
+      return undefined;
+    case 0x5c:
+      return escapes === "none" ? undefined : "\\\\";
+    default:
+      return undefined;
+  }
+}
+
+function unencodable(where: string, what: string): TypeError {
+  return new TypeError(`${where} has ${what}`);
+}

@@ -1,0 +1,105 @@
+/** Heart-beats: what two peers agree on, and when one is due or missing. Time is told, never asked for. */
+import { ProtocolError } from "../errors.js";
+
+/** How often each side sends, in ms; 0: not at all. */
+export interface HeartBeat {
+  /** We send something at least this often. */
+  readonly outgoing: number;
+  /** The peer sends something at least this often. */
+  readonly incoming: number;
+}
+
+/** No heart-beats. */
+export const NO_HEART_BEAT: HeartBeat = { outgoing: 0, incoming: 0 };
+
+/** The value of a `heart-beat` header: what the sender can do and what it wants, in ms. */
+export function heartBeatHeader({ outgoing, incoming }: HeartBeat): string {
+  return `${outgoing},${incoming}`;
+}
+
+/**
+ * Read a `heart-beat` header: `outgoing` is what its sender can do, `incoming` what it wants. Absent means `0,0`
+ * (STOMP 1.2, "Heart-beating").
+ *
+ * @throws ProtocolError (`invalid-header`) for anything but two numbers of digits.
+ */
+export function parseHeartBeat(text: string | undefined): HeartBeat {
+  if (text === undefined) return NO_HEART_BEAT;
+  const match = /^([0-9]{1,12}),([0-9]{1,12})$/.exec(text);
+  if (match === null) {
+    throw new ProtocolError("invalid-header", `heart-beat header ${JSON.stringify(text.slice(0, 40))} is not two numbers`);
+  }
+  return { outgoing: Number(match[1]), incoming: Number(match[2]) };
+}
+
+/** What holds for us, from what we offered and what the peer offered: the slower of both wishes, or none. */
+export function negotiateHeartBeat(ours: HeartBeat, theirs: HeartBeat): HeartBeat {
+  return {
+    outgoing: ours.outgoing === 0 || theirs.incoming === 0 ? 0 : Math.max(ours.outgoing, theirs.incoming),
+    incoming: ours.incoming === 0 || theirs.outgoing === 0 ? 0 : Math.max(ours.incoming, theirs.outgoing),
+  };
+}
+
+/** What {@link HeartBeatMonitor.check} found. All times are in ms. */
+export interface HeartBeatCheck {
+  /** A heart-beat should be sent now. */
+  readonly send: boolean;
+  /** For how long the peer has been silent, when that is too long; else `undefined`. */
+  readonly silence: number | undefined;
+  /** When to check again: a time on the clock that the monitor is told; `Infinity` when there is nothing to watch. */
+  readonly next: number;
+}
+
+/** A check that comes later than this after it was due (in ms) tells of a frozen process, not of a silent peer. */
+const LATE = 1000;
+
+/**
+ * Watches the heart-beats of a session. It is told what happens and when, on any clock in ms that does not go back.
+ * Beats go out when nothing was sent for half of the agreed time, so that a little delay does no harm.
+ */
+export class HeartBeatMonitor {
+  readonly #agreed: HeartBeat;
+  readonly #tolerance: number;
+  #sent: number;
+  #received: number;
+  #due: number;
+
+  /** `tolerance`: the peer is too late after the agreed time multiplied by this. */
+  constructor(agreed: HeartBeat, tolerance: number, now: number) {
+    this.#agreed = agreed;
+    this.#tolerance = tolerance;
+    this.#sent = now;
+    this.#received = now;
+    this.#due = this.#next();
+  }
+
+  /** Something was sent. */
+  sent(now: number): void {
+    this.#sent = now;
+  }
+
+  /** Something was received; or, after a time in which we did not read, reading goes on. */
+  received(now: number): void {
+    this.#received = now;
+  }
+
+  /** See what is due. A late check (a throttled tab, a laptop asleep) gives the peer its full time again. */
+  check(now: number): HeartBeatCheck {
+    const { outgoing, incoming } = this.#agreed;
+    if (now - this.#due > LATE && incoming > 0) this.#received = Math.max(this.#received, now - incoming);
+    const send = outgoing > 0 && now - this.#sent >= outgoing / 2;
+    if (send) this.#sent = now;
+    const silence = now - this.#received;
+    const late = incoming > 0 && silence >= incoming * this.#tolerance;
+    this.#due = this.#next();
+    return { send, silence: late ? silence : undefined, next: this.#due };
+  }
+
+  #next(): number {
+    const { outgoing, incoming } = this.#agreed;
+    return Math.min(
+      outgoing > 0 ? this.#sent + outgoing / 2 : Infinity,
+      incoming > 0 ? this.#received + incoming * this.#tolerance : Infinity,
+    );
+  }
+}
