@@ -1,5 +1,5 @@
 /** The encoder: frames to text or octets, with nothing in them that the caller did not mean. */
-import { textToUtf8, utf8Length } from "#text";
+import { strictUtf8ToText, textToUtf8, utf8Length } from "#text";
 import { type Command, mayHaveBody } from "./command.js";
 import { type Escapes, escapeHeader, escapesOf } from "./escape.js";
 import type { Body } from "./frame.js";
@@ -140,4 +140,9 @@ function checkContentLength(value: HeaderValue, length: number, contentLength: b
 
 function nulWithoutLength(): TypeError {
   return new TypeError("a body with a NUL needs a content-length");
+}
+
+/** The text that `bytes` are in UTF-8; `undefined` when they are none: then they are to go as a binary message. */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  return strictUtf8ToText(bytes, 0, bytes.length);
 }

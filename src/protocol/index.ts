@@ -2,10 +2,10 @@
 export { type ClientCommand, type Command, type Role, type ServerCommand, isCommandOf } from "./command.js";
 export { ClientSession, type ClientSessionOptions, type ServerFrame } from "./client-session.js";
 export { type DecoderOptions, FrameDecoder } from "./decoder.js";
-export { type EncoderOptions, FrameEncoder, HEART_BEAT } from "./encoder.js";
+export { type EncoderOptions, FrameEncoder, HEART_BEAT, utf8Text } from "./encoder.js";
 export { type Escapes } from "./escape.js";
 export { type Body, Frame, frameOf } from "./frame.js";
-export { FrameHeaders, type HeadersInit, type HeaderValue } from "./headers.js";
+export { FrameHeaders, type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "./headers.js";
 export {
   type HeartBeat,
   type HeartBeatCheck,

@@ -1,0 +1,104 @@
+/** A message as a subscription delivers it. */
+import type { FrameHeaders, ServerFrame } from "../protocol/index.js";
+import type { ReceiptOptions } from "./request.js";
+
+/** How a message is settled; its subscription knows how, and whether it still can be. */
+export interface Settler {
+  settle(command: "ACK" | "NACK", message: Message, options: SettleOptions): Promise<void>;
+  isSettled(message: Message): boolean;
+}
+
+/** Options of {@link Message.ack} and {@link Message.nack}. */
+export interface SettleOptions extends ReceiptOptions {
+  /** The transaction that the ACK or NACK is part of. */
+  readonly transaction?: string;
+  /** More headers of the frame, as `requeue: false` for a NACK to RabbitMQ. */
+  readonly headers?: Readonly<Record<string, string | number | boolean | undefined>>;
+}
+
+/** A message. Its body is octets or text, whichever is asked for. */
+export class Message {
+  /** The MESSAGE frame. */
+  readonly frame: ServerFrame;
+  /** Where it stands among the messages of its subscription in this session, from 1. */
+  readonly sequence: number;
+  readonly #settler: Settler;
+
+  /** Made by a subscription. */
+  constructor(frame: ServerFrame, settler: Settler, sequence: number) {
+    this.frame = frame;
+    this.#settler = settler;
+    this.sequence = sequence;
+  }
+
+  /** The headers of the MESSAGE: a read-only Map, which has no header of the connection's. */
+  get headers(): FrameHeaders {
+    return this.frame.headers;
+  }
+
+  /** Where it was sent to. */
+  get destination(): string {
+    return this.frame.headers.get("destination") ?? "";
+  }
+
+  /** The broker's name for it. */
+  get messageId(): string {
+    return this.frame.headers.get("message-id") ?? "";
+  }
+
+  /** The `content-type` header. */
+  get contentType(): string | undefined {
+    return this.frame.headers.get("content-type");
+  }
+
+  /** Whether the broker says that it was delivered before. */
+  get redelivered(): boolean {
+    return this.frame.headers.get("redelivered") === "true";
+  }
+
+  /** Whether it was acknowledged or refused, by itself or (in the mode `client`) together with a later one. */
+  get isSettled(): boolean {
+    return this.#settler.isSettled(this);
+  }
+
+  /** The body's octets: a view of what was received, to be read only. */
+  get bytes(): Uint8Array {
+    return this.frame.body;
+  }
+
+  /** The body as text in UTF-8, with U+FFFD for what is malformed. */
+  text(): string {
+    return this.frame.text();
+  }
+
+  /**
+   * The body as JSON.
+   *
+   * @throws SyntaxError when it is none.
+   */
+  json(): unknown {
+    return JSON.parse(this.text());
+  }
+
+  /**
+   * Acknowledge it. In the mode `client` that includes all messages of the subscription before it; in the mode `auto`
+   * there is nothing to do. Doing it again does nothing. Resolves when the ACK is handed over, or with `receipt` when
+   * the broker has confirmed it.
+   *
+   * Rejects with StaleMessageError when its session has ended, InvalidStateError when it was refused by `nack` before or
+   * its subscription has ended, and as `send` does.
+   */
+  ack(options: SettleOptions = {}): Promise<void> {
+    return this.#settler.settle("ACK", this, options);
+  }
+
+  /**
+   * Refuse it: the broker delivers it again, or puts it aside, as it is made. In the mode `client` that includes all
+   * messages of the subscription before it that are not settled.
+   *
+   * Rejects with InvalidStateError in STOMP 1.0 (which has no NACK) and in the mode `auto`, and as `ack` does.
+   */
+  nack(options: SettleOptions = {}): Promise<void> {
+    return this.#settler.settle("NACK", this, options);
+  }
+}

@@ -1,0 +1,48 @@
+/** Options that all calls share which send a frame. */
+import { checkDuration } from "../internal/timeout.js";
+import type { ReceiptWait } from "./connection.js";
+
+/** Whether and how a call waits for the broker's confirmation. */
+export interface ReceiptOptions {
+  /**
+   * Ask for a receipt and wait for it; a string is the receipt's id, otherwise one is made.
+   * @default false
+   */
+  readonly receipt?: boolean | string;
+  /**
+   * How long the receipt is waited for, in ms; then the call rejects with ReceiptTimeoutError.
+   * @default ClientOptions.receiptTimeout
+   */
+  readonly timeout?: number;
+  /** Ends the wait: the call rejects with `signal.reason`. A frame that was handed over stays sent. */
+  readonly signal?: AbortSignal;
+}
+
+/** Makes ids that no other frame of this client has. */
+export class Ids {
+  #last = 0;
+
+  /** The next id with this prefix. */
+  next(prefix: string): string {
+    this.#last++;
+    return `${prefix}-${this.#last}`;
+  }
+}
+
+/**
+ * What is to be waited for after a frame is sent; `undefined`: nothing.
+ *
+ * @throws signal.reason when it is aborted already; RangeError or TypeError for wrong options.
+ */
+export function receiptWait(
+  { receipt, timeout, signal }: ReceiptOptions,
+  what: string,
+  defaultTimeout: number,
+  ids: Ids,
+): ReceiptWait | undefined {
+  signal?.throwIfAborted();
+  const wait = timeout === undefined ? defaultTimeout : checkDuration("timeout", timeout);
+  if (receipt === undefined || receipt === false) return undefined;
+  if (receipt === "") throw new TypeError("receipt must be true or an id that is not empty");
+  return { id: receipt === true ? ids.next("receipt") : receipt, what, timeout: wait, signal };
+}

@@ -1,0 +1,13 @@
+/** The longest delay that timers take, in ms; a longer one would fire at once. */
+const MAX_DELAY = 2_147_483_647;
+
+/**
+ * Check a duration that a caller gave, in ms.
+ *
+ * @throws TypeError if it is no number; RangeError if it is negative, not finite, or longer than timers can wait.
+ */
+export function checkDuration(name: string, ms: number): number {
+  if (typeof ms !== "number") throw new TypeError(`${name} must be a number of milliseconds, not ${typeof ms}`);
+  if (!(ms >= 0 && ms <= MAX_DELAY)) throw new RangeError(`${name} must be from 0 to ${MAX_DELAY} ms, not ${ms}`);
+  return ms;
+}
