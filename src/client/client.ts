@@ -1,33 +1,24 @@
-/** The client: it sends, subscribes and acknowledges over the connection it has, and tells what happens. */
-import { type ConnectError, ConnectionLostError, InvalidStateError, type ServerError, type StompError } from "../errors.js";
+/** The client: it connects, sends and subscribes over the connection it has, and tells what happens. */
+import { ConnectionLostError, InvalidStateError, StompError } from "../errors.js";
+import { checkTimeout } from "../internal/duration.js";
 import {
   type Body,
   type ClientCommand,
   type HeadersInit,
   type HeaderValue,
-  type ServerFrame,
-  hasHeader,
   headerPairs,
   isCommandOf,
 } from "../protocol/index.js";
 import type { Dial } from "../transport.js";
-import type { Settler } from "./message.js";
-import { SessionSettler } from "./acknowledger.js";
 import { checkBody, checkDestination } from "./arguments.js";
 import { Connection, type ConnectionOwner, type SessionInfo } from "./connection.js";
 import { establish } from "./establish.js";
 import { type FrameListener, FrameListeners } from "./frame-tap.js";
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { Ids, type ReceiptOptions, receiptWait } from "./request.js";
+import { Ids, type Pairs, type ReceiptOptions, addHeaders, receiptWait } from "./request.js";
 import { type StatusListener, StatusListeners } from "./status.js";
-import {
-  type MessageHandler,
-  type SubscribeOptions,
-  Subscription,
-  type SubscriptionHost,
-  type UnsubscribeOptions,
-} from "./subscription.js";
-import { Subscriptions, termsOf } from "./subscriptions.js";
+import { Subscriber } from "./subscriber.js";
+import type { MessageHandler, SubscribeOptions, Subscription } from "./subscription.js";
 
 /** Options of {@link Client.send}. */
 export interface SendOptions extends ReceiptOptions {
@@ -73,10 +64,7 @@ export class DialClient implements AsyncDisposable {
   readonly #ids = new Ids();
   readonly #statusListeners = new StatusListeners();
   readonly #frameListeners = new FrameListeners();
-  readonly #subscriptions = new Subscriptions();
-  readonly #crowded = new Set<Subscription>();
-  readonly #settlers = new WeakMap<Subscription, SessionSettler>();
-  readonly #host: SubscriptionHost;
+  readonly #subscriber: Subscriber;
 
   #state: ClientState = "disconnected";
   #connection: Connection | undefined;
@@ -84,7 +72,6 @@ export class DialClient implements AsyncDisposable {
   #disconnecting: Promise<void> | undefined;
   #info: SessionInfo | undefined;
   #lost: StompError | undefined;
-  #dropped = 0;
 
   /**
    * `target` names what `dial` dials, for messages to people.
@@ -96,21 +83,13 @@ export class DialClient implements AsyncDisposable {
     this.#dial = dial;
     this.#target = target;
     this.#options = resolveOptions(options);
-    this.#host = {
-      unsubscribe: (subscription, given) => this.#unsubscribe(subscription, given),
-      crowded: (subscription, isCrowded) => {
-        this.#setCrowded(subscription, isCrowded);
-      },
-      handlerFailed: ({ destination }, error) => {
-        this.#statusListeners.tellError(error, { type: "handler-error", error, destination });
-      },
-      settlerOf: (subscription) => this.#settlerOf(subscription),
-      settleAfterHandler: (command, _subscription, message) => {
-        if (message.isSettled || (command === "NACK" && this.#info?.version === "1.0")) return;
-        const settled = command === "ACK" ? message.ack() : message.nack();
-        settled.catch(() => undefined); // its session or subscription has ended: the broker delivers the message again
-      },
-    };
+    this.#subscriber = new Subscriber({
+      options: this.#options,
+      ids: this.#ids,
+      status: this.#statusListeners,
+      connection: () => this.#open(),
+      notConnected: (what) => this.#notConnected(what),
+    });
   }
 
   /** Where it stands. */
@@ -125,7 +104,7 @@ export class DialClient implements AsyncDisposable {
 
   /** How many messages came for a subscription that was not there (any more), and were dropped. */
   get droppedMessages(): number {
-    return this.#dropped;
+    return this.#subscriber.dropped;
   }
 
   /** Be told what happens, until what is returned is called. */
@@ -178,9 +157,8 @@ export class DialClient implements AsyncDisposable {
     try {
       checkDestination(destination);
       checkBody(body);
-      const { headers } = options;
-      const pairs: [string, HeaderValue | undefined][] = [["destination", destination]];
-      if (headers !== undefined) addHeaders(pairs, headers, "SEND");
+      const pairs: Pairs = [["destination", destination]];
+      addHeaders(pairs, options.headers, "SEND", ["destination", "receipt"]);
       return this.#request("SEND", pairs, body, options, destination, options.contentLength);
     } catch (error) {
       return Promise.reject(error as Error);
@@ -201,29 +179,10 @@ export class DialClient implements AsyncDisposable {
     first: MessageHandler | SubscribeOptions = {},
     second: SubscribeOptions = {},
   ): Promise<Subscription> {
-    const handler = typeof first === "function" ? first : undefined;
-    const options = typeof first === "function" ? second : first;
     checkDestination(destination);
     if (this.#state === "disconnecting") throw new InvalidStateError("the client is disconnecting");
-    const terms = termsOf(destination, handler, options, this.#options.buffer, () => this.#ids.next("sub"));
-    const connection = this.#connection;
-    const wait = receiptWait(options, `SUBSCRIBE to ${destination}`, this.#options.receiptTimeout, this.#ids);
-    if (connection === undefined && wait !== undefined) throw this.#notConnected("SUBSCRIBE with a receipt");
-    const subscription = new Subscription(terms, this.#host);
-    this.#subscriptions.add(subscription);
-    if (connection === undefined) return subscription;
-    try {
-      await connection.send("SUBSCRIBE", subscribeHeaders(subscription, wait?.id), "", true, wait);
-    } catch (error) {
-      this.#subscriptions.delete(subscription);
-      if (connection.isOpen && wait !== undefined && subscription.isLive) {
-        // Perhaps the broker has it all the same: it is not to go on unseen.
-        connection.send("UNSUBSCRIBE", [["id", subscription.id]], "", true).catch(() => undefined);
-      }
-      subscription.end(error instanceof Error ? error : undefined, true);
-      throw error;
-    }
-    return subscription;
+    if (typeof first === "function") return this.#subscriber.subscribe(destination, first, second);
+    return this.#subscriber.subscribe(destination, undefined, first);
   }
 
   /**
@@ -251,7 +210,8 @@ export class DialClient implements AsyncDisposable {
 
   /**
    * Disconnect: wait for pending receipts, say DISCONNECT, wait for its receipt, close. Subscriptions end. While
-   * connecting, that is given up. Always resolves, within the time-out and the transport's bound on closing.
+   * connecting, that is given up. Resolves within
+   * the time-out and the transport's bound on closing; rejects only with RangeError or TypeError for wrong options.
    */
   disconnect(options: DisconnectOptions = {}): Promise<void> {
     if (this.#disconnecting === undefined) {
@@ -286,7 +246,7 @@ export class DialClient implements AsyncDisposable {
     } catch (error) {
       this.#connecting = undefined;
       if (this.#state === "connecting") this.#state = "disconnected";
-      this.#statusListeners.tell({ type: "disconnected", reason: error as ConnectError });
+      this.#statusListeners.tell({ type: "disconnected", reason: error instanceof StompError ? error : undefined });
       throw error;
     }
   }
@@ -300,21 +260,17 @@ export class DialClient implements AsyncDisposable {
     this.#info = info;
     this.#lost = undefined;
     this.#state = "connected";
-    for (const subscription of this.#subscriptions) {
-      connection.send("SUBSCRIBE", subscribeHeaders(subscription, undefined), "", true).catch((error: unknown) => {
-        this.#endSubscription(subscription, error as Error);
-      });
-    }
+    this.#subscriber.established(connection);
     this.#statusListeners.tell({ type: "connected", ...info });
   }
 
   #ownerOf(connection: () => Connection | undefined): ConnectionOwner {
     return {
       message: (frame) => {
-        this.#deliver(frame);
+        this.#subscriber.deliver(frame);
       },
       serverError: (error) => {
-        this.#serverError(error);
+        if (!this.#subscriber.serverError(error)) this.#statusListeners.tell({ type: "server-error", error });
       },
       ended: (reason) => {
         if (connection() === this.#connection) this.#ended(reason);
@@ -322,54 +278,33 @@ export class DialClient implements AsyncDisposable {
     };
   }
 
-  #deliver(frame: ServerFrame): void {
-    const subscription = this.#subscriptions.of(frame);
-    if (subscription !== undefined) {
-      subscription.deliver(frame);
-      return;
-    }
-    // Messages are on their way when UNSUBSCRIBE is sent; RabbitMQ and ActiveMQ send them after its receipt as well.
-    this.#dropped++;
-    const id = frame.headers.get("subscription");
-    this.#statusListeners.tell({ type: "message-dropped", subscription: id, count: this.#dropped });
-  }
-
-  #serverError(error: ServerError): void {
-    const id = error.headers.get("subscription");
-    const subscription = id === undefined ? undefined : this.#subscriptions.get(id);
-    if (subscription !== undefined) this.#endSubscription(subscription, error);
-    else this.#statusListeners.tell({ type: "server-error", error });
-  }
-
   #ended(reason: StompError | undefined): void {
     this.#connection = undefined;
     this.#info = undefined;
     this.#lost = reason;
     this.#state = "disconnected";
-    this.#crowded.clear();
-    for (const subscription of this.#subscriptions) subscription.end(reason, false);
-    this.#subscriptions.clear();
+    this.#subscriber.ended(reason);
     this.#statusListeners.tell({ type: "disconnected", reason });
   }
 
   async #disconnect({ timeout, headers = {} }: DisconnectOptions): Promise<void> {
+    const wait = timeout === undefined ? this.#options.disconnectTimeout : checkTimeout("timeout", timeout);
     this.#connecting?.abort.abort(new InvalidStateError("disconnect was called while connecting"));
     await this.#connecting?.promise.catch(() => undefined);
     const connection = this.#connection;
     if (connection === undefined) {
-      for (const subscription of this.#subscriptions) subscription.end(undefined, false);
-      this.#subscriptions.clear();
+      this.#subscriber.ended(undefined);
       this.#lost = undefined;
       return;
     }
     this.#state = "disconnecting";
     this.#statusListeners.tell({ type: "disconnecting" });
-    await connection.close(this.#ids.next("receipt"), headers, timeout ?? this.#options.disconnectTimeout);
+    await connection.close(this.#ids.next("receipt"), headers, wait);
   }
 
   #request(
     command: ClientCommand,
-    pairs: (readonly [string, HeaderValue | undefined])[],
+    pairs: Pairs,
     body: Body,
     options: ReceiptOptions,
     about: string,
@@ -377,10 +312,14 @@ export class DialClient implements AsyncDisposable {
   ): Promise<void> {
     const what = about === "" ? command : `${command} to ${about}`;
     const wait = receiptWait(options, what, this.#options.receiptTimeout, this.#ids);
-    const connection = this.#connection;
-    if (connection?.isOpen !== true) throw this.#notConnected(command);
+    const connection = this.#open();
+    if (connection === undefined) throw this.#notConnected(command);
     if (wait !== undefined) pairs.push(["receipt", wait.id]);
     return connection.send(command, pairs, body, contentLength ?? this.#options.contentLength, wait);
+  }
+
+  #open(): Connection | undefined {
+    return this.#connection?.isOpen === true ? this.#connection : undefined;
   }
 
   #notConnected(what: string): StompError {
@@ -389,64 +328,4 @@ export class DialClient implements AsyncDisposable {
     }
     return new InvalidStateError(`${what} needs a connection, the client is ${this.#state}`);
   }
-
-  #unsubscribe(subscription: Subscription, options: UnsubscribeOptions): Promise<void> {
-    if (!subscription.isLive) return Promise.resolve();
-    try {
-      const wait = receiptWait(options, `UNSUBSCRIBE of ${subscription.destination}`, this.#options.receiptTimeout, this.#ids);
-      const pairs: [string, HeaderValue | undefined][] = [["id", subscription.id]];
-      addHeaders(pairs, options.headers ?? {}, "UNSUBSCRIBE");
-      if (wait !== undefined) pairs.push(["receipt", wait.id]);
-      const connection = this.#connection;
-      const sent = connection?.isOpen === true ? connection.send("UNSUBSCRIBE", pairs, "", true, wait) : Promise.resolve();
-      this.#endSubscription(subscription, undefined);
-      return sent;
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
-  }
-
-  #endSubscription(subscription: Subscription, reason: Error | undefined): void {
-    this.#subscriptions.delete(subscription);
-    subscription.end(reason, reason === undefined);
-  }
-
-  #setCrowded(subscription: Subscription, isCrowded: boolean): void {
-    if (isCrowded) this.#crowded.add(subscription);
-    else this.#crowded.delete(subscription);
-    this.#connection?.hold(this.#crowded.size > 0);
-  }
-
-  #settlerOf(subscription: Subscription): Settler {
-    const known = this.#settlers.get(subscription);
-    if (known !== undefined) return known;
-    const connection = this.#connection;
-    if (connection === undefined) throw new InvalidStateError("there is no connection");
-    const settler = new SessionSettler(connection, subscription, (command, pairs, options) => {
-      const wait = receiptWait(options, `${command} on ${subscription.destination}`, this.#options.receiptTimeout, this.#ids);
-      return connection.send(command, wait === undefined ? pairs : [...pairs, ["receipt", wait.id]], "", true, wait);
-    });
-    this.#settlers.set(subscription, settler);
-    return settler;
-  }
-}
-
-/** Headers that a call writes itself. */
-const OWN: Readonly<Record<string, readonly string[]>> = {
-  SEND: ["destination", "receipt"],
-  UNSUBSCRIBE: ["id", "receipt"],
-};
-
-function addHeaders(pairs: [string, HeaderValue | undefined][], headers: HeadersInit, command: "SEND" | "UNSUBSCRIBE"): void {
-  for (const own of OWN[command] ?? []) {
-    if (hasHeader(headers, own)) throw new TypeError(`header "${own}" of ${command} is an argument of its own`);
-  }
-  for (const [name, value] of headerPairs(headers)) pairs.push([name, value]);
-}
-
-function subscribeHeaders(subscription: Subscription, receipt: string | undefined): [string, HeaderValue | undefined][] {
-  const { destination, id, ack, headers } = subscription;
-  return [["destination", destination], ["id", id], ["ack", ack], ...headerPairs(headers), ["receipt", receipt]].map(
-    ([name, value]) => [String(name), value as HeaderValue | undefined],
-  );
 }

@@ -115,8 +115,9 @@ export class Connection {
   /** Say CONNECT. Resolves at CONNECTED; rejects with the ServerError, ProtocolError or end that came instead. */
   connect(): Promise<SessionInfo> {
     const { login, passcode, host, headers } = this.#options;
-    const pairs = [["host", host], ["login", login], ["passcode", passcode], ...headerPairs(headers)] as const;
-    const frame = this.#session.connect(pairs);
+    const given = [["host", host], ["login", login], ["passcode", passcode], ...headerPairs(headers)] as const;
+    const pairs = this.#session.connectHeaders(given);
+    const frame = this.#session.connect(given);
     this.#transport.start({
       data: (chunk) => {
         this.#receive(chunk);

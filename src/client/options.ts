@@ -1,5 +1,5 @@
 /** The options of a client, and every default in one place. */
-import { checkDuration } from "../internal/timeout.js";
+import { checkTimeout } from "../internal/duration.js";
 import { type HeartBeat } from "../protocol/heart-beat.js";
 import { type HeadersInit, hasHeader } from "../protocol/headers.js";
 import { type Limits, limitsOf } from "../protocol/limits.js";
@@ -125,9 +125,9 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     versions: orderVersions(options.versions ?? VERSIONS),
     heartBeat: resolveHeartBeat(options.heartBeat ?? {}),
     heartBeatTolerance: tolerance,
-    connectTimeout: checkDuration("connectTimeout", options.connectTimeout ?? 10_000),
-    receiptTimeout: checkDuration("receiptTimeout", options.receiptTimeout ?? 15_000),
-    disconnectTimeout: checkDuration("disconnectTimeout", options.disconnectTimeout ?? 2000),
+    connectTimeout: checkTimeout("connectTimeout", options.connectTimeout ?? 10_000),
+    receiptTimeout: checkTimeout("receiptTimeout", options.receiptTimeout ?? 15_000),
+    disconnectTimeout: checkTimeout("disconnectTimeout", options.disconnectTimeout ?? 2000),
     contentLength: options.contentLength ?? true,
     escapeConnect: options.escapeConnect ?? false,
     strict: options.strict ?? false,

@@ -11,3 +11,15 @@ export function checkDuration(name: string, ms: number): number {
   if (!(ms >= 0 && ms <= MAX_DELAY)) throw new RangeError(`${name} must be from 0 to ${MAX_DELAY} ms, not ${ms}`);
   return ms;
 }
+
+/**
+ * Check a time-out that a caller gave, in ms: positive, and perhaps `Infinity`.
+ *
+ * @throws RangeError otherwise.
+ */
+export function checkTimeout(name: string, ms: number): number {
+  if (typeof ms !== "number" || !(ms > 0)) {
+    throw new RangeError(`${name} must be a positive number of ms, not ${String(ms)}`);
+  }
+  return ms;
+}

@@ -84,19 +84,30 @@ export class ClientSession {
    */
   connect(headers: HeadersInit, command: "CONNECT" | "STOMP" = "CONNECT"): string {
     const phase = this.#allow(command);
-    const all: [string, HeaderValue | undefined][] = [["accept-version", acceptVersionOf(this.#versions)]];
-    if (this.#wanted.outgoing > 0 || this.#wanted.incoming > 0) all.push(["heart-beat", heartBeatHeader(this.#wanted)]);
-    for (const [name, value] of headerPairs(headers)) {
-      if (name === "accept-version" || name === "heart-beat") {
-        throw new TypeError(`header "${name}" of CONNECT is made from the options of the session`);
-      }
-      all.push([name, value]);
-    }
+    const all = this.connectHeaders(headers);
     const newest = this.#versions[0] ?? "1.2";
     requireArgument(command, newest, all);
     const frame = this.#encoder.encode(command, all);
     this.#phase = phase;
     return typeof frame === "string" ? frame : "";
+  }
+
+  /**
+   * All headers of the CONNECT that {@link ClientSession.connect} says.
+   *
+   * @throws TypeError for `accept-version` or `heart-beat` among the caller's.
+   */
+  connectHeaders(headers: HeadersInit): (readonly [name: string, value: HeaderValue | undefined])[] {
+    const all: (readonly [string, HeaderValue | undefined])[] = [["accept-version", acceptVersionOf(this.#versions)]];
+    if (this.#wanted.outgoing > 0 || this.#wanted.incoming > 0) all.push(["heart-beat", heartBeatHeader(this.#wanted)]);
+    for (const pair of headerPairs(headers)) {
+      const [name] = pair;
+      if (name === "accept-version" || name === "heart-beat") {
+        throw new TypeError(`header "${name}" of CONNECT is made from the options of the session`);
+      }
+      all.push(pair);
+    }
+    return all;
   }
 
   /**

@@ -1,0 +1,88 @@
+/** Where a client meets the adapters: a target's scheme chooses one. */
+import { tcp } from "#tcp";
+import type { TcpOptions } from "./adapters/tcp-target.js";
+import { type WebSocketOptions, webSocket } from "./adapters/websocket.js";
+import { DialClient } from "./client/client.js";
+import type { ClientOptions } from "./client/options.js";
+import { VERSIONS, subprotocolsOf } from "./protocol/index.js";
+import type { Dial } from "./transport.js";
+
+/**
+ * Whom to connect to: a URL, or a dial of one's own. `ws:` and `wss:` URLs go over WebSocket; `stomp:` (`tcp:`) and
+ * `stomp+ssl:` (`ssl:`) URLs over TCP and TLS, where the platform has them.
+ */
+export type Target = string | URL | Dial;
+
+/** Options of a {@link Client}. */
+export interface ConnectOptions extends ClientOptions {
+  /** For a WebSocket target: headers and agent of the handshake (Node), subprotocols, a constructor of one's own. */
+  readonly webSocket?: WebSocketOptions;
+  /** For a TCP target: keep-alive, local address. */
+  readonly tcp?: TcpOptions;
+  /** For a `stomp+ssl:` or (in Node) `wss:` target: `ca`, `cert`, `key`, `passphrase`, `servername`, as Node's `tls.connect` has them. */
+  readonly tls?: WebSocketOptions["tls"];
+}
+
+/**
+ * A STOMP client. It is there before its connection is: subscriptions can be made, and its state be shown, while the
+ * broker is still down.
+ *
+ *     const client = new Client("wss://broker.example/ws", { login, passcode });
+ *     client.onStatus((status) => …);
+ *     await client.connect();
+ */
+export class Client extends DialClient {
+  /**
+   * @throws TypeError or RangeError for a wrong target or option, before anything is opened.
+   */
+  constructor(target: Target, options: ConnectOptions = {}) {
+    if (typeof target === "function") super(target, options);
+    else super(dialOf(urlOf(target), options), options, nameOf(urlOf(target)));
+  }
+}
+
+/**
+ * Make a client and connect it. Rejects with ConnectError when no session comes about, with `signal.reason`, and with
+ * TypeError or RangeError for a wrong target or option.
+ */
+export async function connect(
+  target: Target,
+  options: ConnectOptions & { readonly signal?: AbortSignal } = {},
+): Promise<Client> {
+  const { signal } = options;
+  const client = new Client(target, options);
+  await client.connect(signal === undefined ? {} : { signal });
+  return client;
+}
+
+function dialOf(url: URL, options: ConnectOptions): Dial {
+  const tls = options.tls === undefined ? {} : { tls: options.tls };
+  switch (url.protocol) {
+    case "ws:":
+    case "wss:": {
+      const protocols = subprotocolsOf(options.versions ?? VERSIONS);
+      return webSocket(url, { protocols, ...tls, ...options.webSocket });
+    }
+    case "stomp:":
+    case "tcp:":
+    case "stomp+ssl:":
+    case "ssl:":
+      return tcp(url, { ...tls, ...options.tcp });
+    default:
+      throw new TypeError(`target has the scheme ${url.protocol}, known are ws: wss: stomp: stomp+ssl: tcp: ssl:`);
+  }
+}
+
+function urlOf(target: string | URL): URL {
+  try {
+    return new URL(target);
+  } catch {
+    // Without the platform's error as cause: it carries the URL, and with it perhaps a token.
+    throw new TypeError("target is not a valid URL: write it as ws://host/path or stomp://host:61613");
+  }
+}
+
+/** A URL without what may be a secret. */
+function nameOf(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`;
+}
