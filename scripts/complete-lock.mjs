@@ -30,9 +30,10 @@ function resolve(packages, place, name) {
 function platformOf(name) {
   const words = name.replace(/^@[^/]+\//, "").split(/[-.]/);
   const os = SYSTEMS.find((system) => words.includes(system)) ?? (words.includes("windows") ? "win32" : undefined);
-  const cpu = PROCESSORS.find((processor) => words.includes(processor)) ?? (words.includes("aarch64") ? "arm64" : undefined);
+  const cpu =
+    PROCESSORS.find((processor) => words.includes(processor)) ?? (words.includes("aarch64") ? "arm64" : undefined);
   const libc = words.some((word) => word.startsWith("musl")) ? "musl" : words.includes("gnu") ? "glibc" : undefined;
-  return { ...(os && { os: [os] }), ...(cpu && { cpu: [cpu] }), ...(os === "linux" && libc && { libc: [libc] }) };
+  return { os: os && [os], cpu: cpu && [cpu], libc: os === "linux" && libc ? [libc] : undefined };
 }
 
 /** The entries that `lock` lacks, by their keys. */
@@ -43,12 +44,14 @@ function missingEntries(lock) {
       const known = { ...lock.packages, ...missing };
       const found = resolve(known, place, name);
       if (!/^\d+\.\d+\.\d+(-[\w.-]+)?$/.test(version)) {
-        if (!found) throw new Error(`${place || "the project"} wants ${name} ${version}: not one version, cannot complete`);
+        if (!found)
+          throw new Error(`${place || "the project"} wants ${name} ${version}: not one version, cannot complete`);
         continue;
       }
       if (found && known[found].version === version) continue;
       const key = found ? `${place}/node_modules/${name}` : `node_modules/${name}`;
-      missing[key] = { version, ...(entry.dev && { dev: true }), ...platformOf(name), optional: true };
+      const { os, cpu, libc } = platformOf(name);
+      missing[key] = { version, cpu, dev: entry.dev, libc, optional: true, os }; // in npm's order, for a quiet diff
     }
   }
   return missing;

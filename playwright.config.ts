@@ -1,0 +1,26 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "@playwright/test";
+import { CHROMIUM_ARGS, findChromium } from "./scripts/browser.mjs";
+
+const chromium = findChromium();
+const setUp = fileURLToPath(new URL("e2e/browser/global-setup.ts", import.meta.url));
+
+export default defineConfig({
+  testDir: "e2e/browser",
+  outputDir: "test-results",
+  timeout: 60_000,
+  workers: 1,
+  forbidOnly: process.env["CI"] === "true",
+  reporter: [["list"]],
+  ...(existsSync(setUp) && { globalSetup: setUp }),
+  projects: [
+    {
+      name: "chromium",
+      use: {
+        browserName: "chromium",
+        launchOptions: { args: CHROMIUM_ARGS, ...(chromium !== undefined && { executablePath: chromium }) },
+      },
+    },
+  ],
+});
