@@ -289,8 +289,10 @@ export class DialClient implements AsyncDisposable {
 
   async #disconnect({ timeout, headers = {} }: DisconnectOptions): Promise<void> {
     const wait = timeout === undefined ? this.#options.disconnectTimeout : checkTimeout("timeout", timeout);
-    this.#connecting?.abort.abort(new InvalidStateError("disconnect was called while connecting"));
-    await this.#connecting?.promise.catch(() => undefined);
+    if (this.#connecting !== undefined) {
+      this.#connecting.abort.abort(new InvalidStateError("disconnect was called while connecting"));
+      await this.#connecting.promise.catch(() => undefined); // whoever connects is told
+    }
     const connection = this.#connection;
     if (connection === undefined) {
       this.#subscriber.ended(undefined);

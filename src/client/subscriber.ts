@@ -123,6 +123,12 @@ export class Subscriber implements SubscriptionHost {
     }
   }
 
+  fail(subscription: Subscription, reason: StompError): void {
+    const sent = this.#context.connection()?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
+    sent?.catch(() => undefined); // the reader gets the error that matters
+    this.#end(subscription, reason);
+  }
+
   crowded(subscription: Subscription, isCrowded: boolean): void {
     if (isCrowded) this.#crowded.add(subscription);
     else this.#crowded.delete(subscription);

@@ -40,6 +40,8 @@ export interface UnsubscribeOptions extends ReceiptOptions {
 /** What a subscription needs of its client. */
 export interface SubscriptionHost extends Acknowledger {
   unsubscribe(subscription: Subscription, options: UnsubscribeOptions): Promise<void>;
+  /** End the subscription, here and at the broker. */
+  fail(subscription: Subscription, reason: StompError): void;
   /** Unread messages have become too many, or few again. */
   crowded(subscription: Subscription, isCrowded: boolean): void;
   handlerFailed(subscription: Subscription, error: unknown): void;
@@ -195,8 +197,7 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
     const { messages, bytes } = this.#buffer;
     const size = message.frame.bodySize;
     if (this.#unread.length >= messages || this.#bytes + size > bytes) {
-      this.#host.unsubscribe(this, {}).catch(() => undefined); // the reader gets the error that matters
-      this.end(tooSlow(this, this.#unread.length, this.#bytes), false);
+      this.#host.fail(this, tooSlow(this, this.#unread.length, this.#bytes));
       return;
     }
     this.#unread.push(message);

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { DialClient } from "../../src/client/client.js";
+import type { Status } from "../../src/client/status.js";
+import { ConnectionLostError, HeartBeatError } from "../../src/errors.js";
+import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
+
+async function connected(script: ScriptOptions = {}, options = {}): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+  const broker = new ScriptedBroker(script);
+  const client = new DialClient(broker.dial, options);
+  await client.connect();
+  return { broker, client };
+}
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => "resolved",
+    (reason: unknown) => reason,
+  );
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0); // whatever a test did, no timer is left behind
+  vi.useRealTimers();
+});
+
+describe("disconnect", () => {
+  test("waits for pending receipts, says DISCONNECT, waits for its receipt, closes", async () => {
+    const { broker, client } = await connected({ receipts: false }, { heartBeat: false });
+    const sent = client.send("/queue/a", "x", { receipt: "r" });
+    const disconnecting = client.disconnect({ headers: { why: "done" } });
+    expect(client.state).toBe("disconnecting");
+    await settled();
+    expect(broker.of("DISCONNECT")).toEqual([]);
+    await expect(client.send("/queue/a", "late")).rejects.toThrow("SEND needs a connection, the client is disconnecting");
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await sent;
+    await settled();
+    const [frame] = broker.of("DISCONNECT");
+    expect(frame?.headers.get("why")).toBe("done");
+    broker.send("RECEIPT", { "receipt-id": frame?.headers.get("receipt") ?? "" });
+    await disconnecting;
+    expect(client.state).toBe("disconnected");
+    expect(broker.closed).toEqual({ reason: undefined });
+  });
+
+  test("takes the end of the connection for the receipt, as Web STOMP of RabbitMQ has it", async () => {
+    const { broker, client } = await connected(
+      { receipts: false, onFrame: (frame, self) => void (frame.command === "DISCONNECT" && self.transport.close()) },
+      { heartBeat: false },
+    );
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    await client.disconnect();
+    expect(told).toEqual([{ type: "disconnecting" }, { type: "disconnected", reason: undefined }]);
+    expect(broker.of("DISCONNECT")).toHaveLength(1);
+  });
+
+  test("does not wait longer than its time-out for a broker that never answers", async () => {
+    const { broker, client } = await connected({ receipts: false }, { heartBeat: false });
+    const pending = failure(client.send("/queue/a", "x", { receipt: "r" }));
+    const disconnecting = client.disconnect();
+    await vi.advanceTimersByTimeAsync(2000);
+    await disconnecting;
+    expect(await pending).toBeInstanceOf(ConnectionLostError);
+    expect(broker.of("DISCONNECT")).toHaveLength(1);
+  });
+
+  test("may be called again, at the same time and without a connection", async () => {
+    const { broker, client } = await connected({}, { heartBeat: false });
+    await Promise.all([client.disconnect(), client.disconnect(), client[Symbol.asyncDispose]()]);
+    await client.disconnect();
+    expect(broker.of("DISCONNECT")).toHaveLength(1);
+  });
+
+  test("refuses a wrong time-out, and stays connected", async () => {
+    const { client } = await connected({}, { heartBeat: false });
+    await expect(client.disconnect({ timeout: -1 })).rejects.toThrow("timeout must be a positive number of ms, not -1");
+    expect(client.state).toBe("connected");
+    await client.disconnect();
+  });
+});
+
+describe("the loss of a connection", () => {
+  test("is told with its reason, once, and a new connection can be made", async () => {
+    const { broker, client } = await connected({}, { heartBeat: false });
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    broker.transport.abort(new Error("cable cut"));
+    await broker.gone;
+    await settled();
+    expect(told).toMatchObject([{ type: "disconnected", reason: { code: "connection-lost", outcome: "unknown" } }]);
+    expect(client.session).toBeUndefined();
+    await client.connect();
+    expect(client.state).toBe("connected");
+    await client.disconnect();
+  });
+
+  test("inside a frame says so", async () => {
+    const { broker, client } = await connected({}, { heartBeat: false });
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    broker.transport.send("MESSAGE\nsubscription:1\n");
+    void broker.transport.close();
+    await broker.gone;
+    await settled();
+    expect(told).toMatchObject([{ reason: { message: "connection to memory: lost: the stream ended inside a frame" } }]);
+  });
+
+  test("a listener that throws harms no other, and is reported", async () => {
+    const { client } = await connected({}, { heartBeat: false });
+    // What nobody catches is the platform's to report; a test is not to fail over it.
+    const reported = vi.spyOn(Promise, "reject").mockReturnValue(Promise.resolve() as Promise<never>);
+    const fault = new Error("listener's fault");
+    client.onStatus(() => {
+      throw fault;
+    });
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    await client.disconnect();
+    expect(reported.mock.calls).toEqual([[fault], [fault]]);
+    reported.mockRestore();
+    expect(told).toHaveLength(2);
+  });
+});
+
+describe("heart-beats", () => {
+  const session = { heartBeat: { outgoing: 1000, incoming: 1000 } };
+
+  test("go out when nothing else does, at half of the agreed time", async () => {
+    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 1000, incoming: 0 } });
+    const before = broker.session.eols;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(broker.session.eols - before).toBe(10);
+    await client.disconnect();
+  });
+
+  test("are not sent while frames are", async () => {
+    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 1000, incoming: 0 } });
+    const before = broker.session.eols;
+    for (let i = 0; i < 20; i++) {
+      await client.send("/queue/a", "x");
+      await vi.advanceTimersByTimeAsync(250);
+    }
+    expect(broker.session.eols - before).toBe(0);
+    await client.disconnect();
+  });
+
+  test("that do not come end the connection after the agreed time and its tolerance", async () => {
+    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 }, heartBeatTolerance: 3 });
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    const waiting = failure((await client.subscribe("/queue/a")).next());
+    const pending = failure(client.send("/queue/a", "x", { receipt: "none" }));
+    await pending; // the receipt came: that counts as a sign of life
+    await vi.advanceTimersByTimeAsync(2900);
+    expect(client.state).toBe("connected");
+    await vi.advanceTimersByTimeAsync(200);
+    const error = await waiting;
+    expect(error).toBeInstanceOf(HeartBeatError);
+    expect(error).toMatchObject({
+      code: "heart-beat",
+      message: "nothing came from memory: for 3000 ms, heart-beats were agreed every 1000 ms",
+      silence: 3000,
+    });
+    expect(told.at(-1)).toMatchObject({ type: "disconnected", reason: error as Error });
+    await broker.gone;
+  });
+
+  test("any octet counts as one", async () => {
+    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 } });
+    for (let i = 0; i < 10; i++) {
+      await vi.advanceTimersByTimeAsync(900);
+      broker.transport.send("\n");
+    }
+    expect(client.state).toBe("connected");
+    await client.disconnect();
+  });
+
+  test("a held-back peer is not taken for a silent one", async () => {
+    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 }, buffer: { messages: 50 } });
+    const subscription = await client.subscribe("/queue/a");
+    await settled();
+    for (let i = 0; i < 10; i++) broker.message(subscription.id, String(i));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(client.state).toBe("connected");
+    expect(subscription.unread).toBe(5);
+    await client.disconnect();
+  });
+});

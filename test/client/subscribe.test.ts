@@ -1,0 +1,480 @@
+import { describe, expect, test, vi } from "vitest";
+import { DialClient } from "../../src/client/client.js";
+import type { Message } from "../../src/client/message.js";
+import type { Status } from "../../src/client/status.js";
+import {
+  ConnectionLostError,
+  InvalidStateError,
+  ServerError,
+  SlowConsumerError,
+  StaleMessageError,
+} from "../../src/errors.js";
+import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
+
+async function connected(script: ScriptOptions = {}, options = {}): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+  const broker = new ScriptedBroker(script);
+  const client = new DialClient(broker.dial, { heartBeat: false, ...options });
+  await client.connect();
+  return { broker, client };
+}
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => "resolved",
+    (reason: unknown) => reason,
+  );
+
+async function take(iterator: AsyncIterator<Message>): Promise<Message> {
+  const result = await iterator.next();
+  if (result.done === true) throw new Error("the iteration has ended");
+  return result.value;
+}
+
+describe("subscribe", () => {
+  test("makes an id, and passes the ack mode and any header on", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", {
+      ack: "client-individual",
+      headers: { selector: "a = 'b:c'", "prefetch-count": 5 },
+    });
+    await settled();
+    expect([...(broker.of("SUBSCRIBE")[0]?.headers ?? [])]).toEqual([
+      ["destination", "/queue/a"],
+      ["id", subscription.id],
+      ["ack", "client-individual"],
+      ["selector", "a = 'b:c'"],
+      ["prefetch-count", "5"],
+    ]);
+    await client.disconnect();
+  });
+
+  test("takes a given id, and never twice on a connection", async () => {
+    const { client } = await connected();
+    const mine = await client.subscribe("/queue/a", { id: "mine" });
+    await expect(client.subscribe("/queue/b", { id: "mine" })).rejects.toThrow(
+      new InvalidStateError('subscription id "mine" is in use'),
+    );
+    await mine.unsubscribe();
+    await expect(client.subscribe("/queue/b", { id: "mine" })).rejects.toThrow(
+      'subscription id "mine" was used before on this connection',
+    );
+    await client.disconnect();
+    await client.connect();
+    await client.subscribe("/queue/b", { id: "mine" });
+    await client.disconnect();
+  });
+
+  test("is iterated in order, and leaving the loop unsubscribes", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a");
+    for (const text of ["1", "2", "3", "4"]) broker.message(subscription.id, text);
+    const seen: string[] = [];
+    for await (const message of subscription) {
+      seen.push(message.text());
+      if (seen.length === 3) break;
+    }
+    expect(seen).toEqual(["1", "2", "3"]);
+    await settled();
+    expect(broker.of("UNSUBSCRIBE").map(({ headers }) => headers.get("id"))).toEqual([subscription.id]);
+    expect(subscription.isLive).toBe(false);
+    expect(await subscription.next()).toEqual({ done: true, value: undefined });
+    await client.disconnect();
+  });
+
+  test("a handler gets the messages in order, without being asked for", async () => {
+    const { broker, client } = await connected();
+    const seen: unknown[] = [];
+    const subscription = await client.subscribe("/queue/a", (message) => seen.push(message.json()));
+    broker.message(subscription.id, '{"n":1}');
+    broker.message(subscription.id, "[2]");
+    await settled();
+    expect(seen).toEqual([{ n: 1 }, [2]]);
+    await expect(subscription.next()).rejects.toThrow("subscription sub-1 has a handler: it cannot be iterated");
+    await client.disconnect();
+  });
+
+  test("with receipt waits for the broker's word, and hears messages that come before it", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const subscribing = client.subscribe("/queue/a", { receipt: "r" });
+    await settled();
+    broker.message("sub-1", "early");
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    const subscription = await subscribing;
+    expect((await take(subscription)).text()).toBe("early");
+    await client.disconnect({ timeout: 1 });
+  });
+
+  test("that the broker refuses by receipt rejects, and its id is gone", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const refused = failure(client.subscribe("/queue/closed", { receipt: "r" }));
+    await settled();
+    broker.send("ERROR", { message: "access_refused", "receipt-id": "r" });
+    expect(await refused).toBeInstanceOf(ServerError);
+    broker.message("sub-1", "ghost");
+    await settled();
+    expect(client.droppedMessages).toBe(1);
+    await client.disconnect({ timeout: 1 });
+  });
+
+  test("without a connection waits for one", async () => {
+    const broker = new ScriptedBroker();
+    const client = new DialClient(broker.dial, { heartBeat: false });
+    const subscription = await client.subscribe("/queue/a");
+    await expect(client.subscribe("/queue/b", { receipt: true })).rejects.toThrow(
+      "SUBSCRIBE to /queue/b with a receipt needs a connection, the client is disconnected",
+    );
+    await client.connect();
+    await settled();
+    broker.message(subscription.id, "hello");
+    expect((await take(subscription)).text()).toBe("hello");
+    await client.disconnect();
+  });
+
+  test.each([
+    ["", {}, "destination must be a string that is not empty"],
+    ["/a", { ack: "sometimes" }, 'ack must be "auto", "client" or "client-individual", not "sometimes"'],
+    ["/a", { id: "" }, "id must be a string that is not empty"],
+    ["/a", { concurrency: 0 }, "concurrency must be at least 1, not 0"],
+    ["/a", { headers: { id: "x" } }, 'header "id" of SUBSCRIBE is an argument of its own'],
+  ])("refuses %o %o", async (destination, options, message) => {
+    const { broker, client } = await connected();
+    expect(await failure(client.subscribe(destination, options as never))).toMatchObject({ message });
+    expect(broker.of("SUBSCRIBE")).toEqual([]);
+    await client.disconnect();
+  });
+
+  test("in 1.0 a MESSAGE without a subscription header goes by its destination", async () => {
+    const { broker, client } = await connected({ session: { versions: ["1.0"] } });
+    const subscription = await client.subscribe("/queue/a");
+    broker.send("MESSAGE", { "message-id": "1", destination: "/queue/a" }, "x");
+    expect((await take(subscription)).text()).toBe("x");
+    await client.disconnect();
+  });
+});
+
+describe("the end of a subscription", () => {
+  test("by unsubscribe: with receipt and headers; messages still on their way are counted and dropped", async () => {
+    const { broker, client } = await connected();
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    const subscription = await client.subscribe("/queue/a");
+    await subscription.unsubscribe({ receipt: true, headers: { durable: true } });
+    await subscription.unsubscribe();
+    expect(broker.of("UNSUBSCRIBE").map(({ headers }) => [...headers])).toEqual([
+      [
+        ["id", "sub-1"],
+        ["durable", "true"],
+        ["receipt", "receipt-2"],
+      ],
+    ]);
+    broker.message("sub-1", "late");
+    await settled();
+    expect(told).toEqual([{ type: "message-dropped", subscription: "sub-1", count: 1 }]);
+    expect(client.droppedMessages).toBe(1);
+    await subscription.ended;
+    await client.disconnect();
+  });
+
+  test("by an ERROR that names it: what came is read first, then the error", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a");
+    const other = await client.subscribe("/queue/b");
+    broker.message(subscription.id, "last");
+    broker.send("ERROR", { message: "Server cancelled subscription", subscription: subscription.id });
+    await settled();
+    expect((await take(subscription)).text()).toBe("last");
+    await expect(subscription.next()).rejects.toThrow("Server cancelled subscription");
+    expect(await subscription.next()).toEqual({ done: true, value: undefined });
+    await expect(subscription.ended).rejects.toBeInstanceOf(ServerError);
+    expect(other.isLive).toBe(true);
+    await client.disconnect();
+    await other.ended;
+  });
+
+  test("by the loss of the connection: a waiting reader is told", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a");
+    const waiting = failure(subscription.next());
+    broker.transport.abort(new Error("cable cut"));
+    expect(await waiting).toBeInstanceOf(ConnectionLostError);
+    expect(await subscription.next()).toEqual({ done: true, value: undefined });
+    await subscription[Symbol.asyncDispose]();
+    expect(client.state).toBe("disconnected");
+  });
+
+  test("by disconnect: the iteration is simply over", async () => {
+    const { client } = await connected();
+    const subscription = await client.subscribe("/queue/a");
+    const waiting = subscription.next();
+    await client.disconnect();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    await subscription.ended;
+  });
+
+  test("what arrived before the peer closed is delivered before the end", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a");
+    broker.message(subscription.id, "1");
+    broker.message(subscription.id, "2");
+    void broker.transport.close();
+    await broker.gone;
+    await settled();
+    expect((await take(subscription)).text()).toBe("1");
+    expect((await take(subscription)).text()).toBe("2");
+    await expect(subscription.next()).rejects.toThrow("connection to memory: lost: the peer closed the connection");
+  });
+});
+
+describe("acknowledging", () => {
+  test.each([
+    ["1.0", [["message-id", "m-1"]]],
+    [
+      "1.1",
+      [
+        ["message-id", "m-1"],
+        ["subscription", "sub-1"],
+      ],
+    ],
+    ["1.2", [["id", "ack-m-1"]]],
+  ] as const)("in %s names the message as that version does", async (version, expected) => {
+    const { broker, client } = await connected({ session: { versions: [version] } });
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "x");
+    const message = await take(subscription);
+    await message.ack();
+    await settled();
+    expect([...(broker.of("ACK")[0]?.headers ?? [])]).toEqual(expected);
+    await client.disconnect();
+  });
+
+  test("ack may have a receipt, a transaction and headers; nack too", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    broker.message(subscription.id, "2");
+    await (await take(subscription)).ack({ receipt: "r", transaction: "t" });
+    await (await take(subscription)).nack({ receipt: true, headers: { requeue: false } });
+    expect([...(broker.of("ACK")[0]?.headers ?? [])]).toEqual([
+      ["id", "ack-m-1"],
+      ["transaction", "t"],
+      ["receipt", "r"],
+    ]);
+    expect([...(broker.of("NACK")[0]?.headers ?? [])]).toEqual([
+      ["id", "ack-m-2"],
+      ["requeue", "false"],
+      ["receipt", "receipt-2"],
+    ]);
+    await client.disconnect();
+  });
+
+  test("a message is settled once: brokers end the connection over a second ACK", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    expect(message.isSettled).toBe(false);
+    await Promise.all([message.ack(), message.ack()]);
+    expect(message.isSettled).toBe(true);
+    await expect(message.nack()).rejects.toThrow(new InvalidStateError("message m-1 was settled before, by ACK"));
+    expect(broker.of("ACK")).toHaveLength(1);
+    await client.disconnect();
+  });
+
+  test("in the mode client it includes the messages before", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client" });
+    for (const text of ["1", "2", "3"]) broker.message(subscription.id, text);
+    const first = await take(subscription);
+    const second = await take(subscription);
+    const third = await take(subscription);
+    await second.ack();
+    await first.ack();
+    await expect(first.nack()).rejects.toThrow("message m-1 was settled before, together with a later one");
+    await third.ack();
+    await settled();
+    expect(broker.of("ACK").map(({ headers }) => headers.get("id"))).toEqual(["ack-m-2", "ack-m-3"]);
+    await client.disconnect();
+  });
+
+  test("in the mode auto ack does nothing, and nack cannot be", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a");
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    await message.ack();
+    await expect(message.nack()).rejects.toThrow(
+      'NACK needs the ack mode "client" or "client-individual", subscription sub-1 has "auto"',
+    );
+    await settled();
+    expect(broker.of("ACK")).toEqual([]);
+    await client.disconnect();
+  });
+
+  test("there is no NACK in 1.0", async () => {
+    const { broker, client } = await connected({ session: { versions: ["1.0"] } });
+    const subscription = await client.subscribe("/queue/a", { ack: "client" });
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    await expect(message.nack()).rejects.toThrow(new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0"));
+    await expect(client.sendFrame("NACK", { "message-id": "1" })).rejects.toBeInstanceOf(InvalidStateError);
+    await message.ack();
+    await client.disconnect();
+  });
+
+  test("a message of a session that has ended is stale, also after a new connection", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    broker.transport.abort(new Error("cable cut"));
+    await broker.gone;
+    await settled();
+    await expect(message.ack()).rejects.toBeInstanceOf(StaleMessageError);
+    await client.connect();
+    await expect(message.ack()).rejects.toThrow(
+      "message m-1 came in a session that has ended; the broker delivers it again",
+    );
+    await client.disconnect();
+  });
+
+  test("after unsubscribe a message is the broker's again", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    await subscription.unsubscribe();
+    await expect(message.ack()).rejects.toThrow("message m-1 is the broker's again: subscription sub-1 has ended");
+    await client.disconnect();
+  });
+});
+
+describe("a handler", () => {
+  test("acknowledges by returning and refuses by failing, unless it has done so itself", async () => {
+    const { broker, client } = await connected();
+    const failed: unknown[] = [];
+    client.onStatus((status) => {
+      if (status.type === "handler-error") failed.push(status.error);
+    });
+    const subscription = await client.subscribe(
+      "/queue/a",
+      async (message) => {
+        const text = message.text();
+        if (text === "throws") throw new Error("bad message");
+        if (text === "nacks") await message.nack();
+      },
+      { ack: "client-individual" },
+    );
+    for (const text of ["good", "throws", "nacks"]) broker.message(subscription.id, text);
+    await settled();
+    await settled();
+    expect(broker.received.slice(2).map(({ command, headers }) => [command, headers.get("id")])).toEqual([
+      ["ACK", "ack-m-1"],
+      ["NACK", "ack-m-2"],
+      ["NACK", "ack-m-3"],
+    ]);
+    expect(failed).toEqual([new Error("bad message")]);
+    expect(client.state).toBe("connected");
+    await client.disconnect();
+  });
+
+  test("works on as many messages as concurrency says, and on no more", async () => {
+    const { broker, client } = await connected();
+    const running: (() => void)[] = [];
+    const subscription = await client.subscribe("/queue/a", () => new Promise<void>((resolve) => running.push(resolve)), {
+      ack: "client-individual",
+      concurrency: 2,
+    });
+    for (const text of ["1", "2", "3"]) broker.message(subscription.id, text);
+    await settled();
+    expect(running).toHaveLength(2);
+    expect(subscription.unread).toBe(1);
+    running[0]?.();
+    await settled();
+    expect(running).toHaveLength(3);
+    await client.disconnect();
+  });
+
+  test("that throws in the mode auto harms no other message", async () => {
+    const { broker, client } = await connected();
+    const seen: string[] = [];
+    const told = vi.fn();
+    client.onStatus(told);
+    const subscription = await client.subscribe("/queue/a", (message) => {
+      seen.push(message.text());
+      throw new Error("oops");
+    });
+    broker.message(subscription.id, "1");
+    broker.message(subscription.id, "2");
+    await settled();
+    expect(seen).toEqual(["1", "2"]);
+    expect(told).toHaveBeenCalledTimes(2);
+    expect(told).toHaveBeenCalledWith({ type: "handler-error", error: new Error("oops"), destination: "/queue/a" });
+    await client.disconnect();
+  });
+});
+
+describe("a subscription that is not read", () => {
+  test("holds the peer back, and lets it go when it is read", async () => {
+    const { broker, client } = await connected({}, { buffer: { messages: 100 } });
+    const subscription = await client.subscribe("/queue/a");
+    for (let i = 0; i < 60; i++) broker.message(subscription.id, String(i));
+    await settled();
+    expect(subscription.unread).toBe(10); // a tenth, and not one frame more is decoded
+    const texts: string[] = [];
+    for (let i = 0; i < 60; i++) texts.push((await take(subscription)).text());
+    expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i)));
+    await client.disconnect();
+  });
+
+  test("does not hold it back while a receipt is awaited: that would never come", async () => {
+    const { broker, client } = await connected({ receipts: false }, { buffer: { messages: 100 } });
+    const subscription = await client.subscribe("/queue/a");
+    for (let i = 0; i < 30; i++) broker.message(subscription.id, String(i));
+    await settled();
+    expect(subscription.unread).toBe(10);
+    const sending = client.send("/queue/b", "x", { receipt: "r" });
+    await settled();
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await sending;
+    expect(subscription.unread).toBe(30);
+    await client.disconnect({ timeout: 1 });
+  });
+
+  test("fails when it has more than its buffer takes; what it has can still be read", async () => {
+    const { broker, client } = await connected({ receipts: false }, { buffer: { messages: 20 } });
+    const subscription = await client.subscribe("/queue/a");
+    const other = await client.subscribe("/queue/b");
+    const pending = failure(client.send("/queue/b", "x", { receipt: "r" })); // so that the peer is not held back
+    for (let i = 0; i < 25; i++) broker.message(subscription.id, String(i));
+    await settled();
+    expect(broker.of("UNSUBSCRIBE")).toHaveLength(1);
+    expect(subscription.isLive).toBe(false);
+    for (let i = 0; i < 20; i++) expect((await take(subscription)).text()).toBe(String(i));
+    const error = await failure(subscription.next());
+    expect(error).toBeInstanceOf(SlowConsumerError);
+    expect(error).toMatchObject({
+      message:
+        "subscription sub-1 to /queue/a has 20 unread messages of 30 bytes, more than its buffer takes; " +
+        "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",
+    });
+    expect(other.isLive).toBe(true);
+    expect(client.state).toBe("connected");
+    await client.disconnect({ timeout: 1 });
+    expect(await pending).toBeInstanceOf(ConnectionLostError);
+  });
+
+  test("that is held back still hears what came before the end", async () => {
+    const { broker, client } = await connected({}, { buffer: { messages: 100 } });
+    const subscription = await client.subscribe("/queue/a");
+    let all = "";
+    for (let i = 0; i < 40; i++) all += `MESSAGE\nsubscription:sub-1\nmessage-id:${i}\ndestination:/queue/a\n\n${i}\0`;
+    broker.transport.send(all); // one chunk
+    await settled();
+    expect(subscription.unread).toBe(10);
+    broker.transport.abort(new Error("cable cut"));
+    await broker.gone;
+    await settled();
+    for (let i = 0; i < 40; i++) expect((await take(subscription)).text()).toBe(String(i));
+    await expect(subscription.next()).rejects.toBeInstanceOf(ConnectionLostError);
+  });
+});
