@@ -63,7 +63,7 @@ async function vitest(stage, projects) {
     ],
     { environment: { REPORT_FILE: file } },
   );
-  let outcomes = [];
+  let outcomes;
   try {
     outcomes = read(file).map(({ project, file, name, state, reason }) => ({
       name: [project, file, name].filter(Boolean).join(" › "),
@@ -122,7 +122,7 @@ async function browser(chromium) {
   const { code } = await run(PLAYWRIGHT, ["test", "--reporter=list,json", "--pass-with-no-tests"], {
     environment: { PLAYWRIGHT_JSON_OUTPUT_FILE: file },
   });
-  let outcomes = [];
+  let outcomes;
   try {
     outcomes = playwrightTests(read(file), ["browser"]).map(({ name, test }) => ({
       name,
