@@ -1,0 +1,125 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { importCycles, importsOf, layerBreaches, longFiles, onlyExports, type SourceTree } from "./support/import-graph.js";
+
+function readTree(folder: string): SourceTree {
+  return new Map(
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"))
+      .map((path) => [path.replaceAll(sep, "/"), readFileSync(join(folder, path), "utf8")]),
+  );
+}
+
+const sources = readTree(fileURLToPath(new URL("../src", import.meta.url)));
+
+describe("the sources", () => {
+  it("are found", () => {
+    expect([...sources.keys()]).toEqual(expect.arrayContaining(["errors.ts", "transport.ts", "protocol/index.ts"]));
+  });
+
+  it("keep the layers", () => {
+    expect(layerBreaches(sources)).toEqual([]);
+  });
+
+  it("import each other in no circle", () => {
+    expect(importCycles(sources)).toEqual([]);
+  });
+
+  it("are short files", () => {
+    expect(longFiles(sources, 400)).toEqual([]);
+  });
+
+  it("have an entry that does nothing but export", () => {
+    expect(onlyExports("index.ts", sources.get("index.ts") ?? "const missing = true;")).toBe(true);
+  });
+});
+
+/** A small tree that keeps every rule, with `changes`. */
+function madeUp(changes: Record<string, string> = {}): SourceTree {
+  return new Map(
+    Object.entries({
+      "errors.ts": "export class StompError extends Error {}",
+      "transport.ts": "export interface Transport {}",
+      "internal/fifo.ts": "",
+      "protocol/text.node.ts": 'import { Buffer } from "node:buffer";',
+      "protocol/text.web.ts": "",
+      "protocol/index.ts": 'import { StompError } from "../errors.js"; import { textToUtf8 } from "#text";',
+      "adapters/memory.ts": 'import type { Transport } from "../transport.js";',
+      "adapters/tcp-target.ts": 'import type { LookupFunction } from "node:net";',
+      "adapters/tcp.ts": 'import { connect } from "node:tls"; import { readTcpTarget } from "./tcp-target.js";',
+      "adapters/tcp.unavailable.ts": "",
+      "adapters/websocket.ts": 'import { openWebSocket } from "#websocket";',
+      "adapters/websocket-platform.node.ts": 'import WebSocket from "isomorphic-ws";',
+      "adapters/websocket-platform.web.ts": "",
+      "adapters/websocket-platform.isomorphic.ts": "",
+      "client/client.ts": 'import { Fifo } from "../internal/fifo.js"; import "../protocol/index.js";',
+      "broker/index.ts": 'import { memoryPair } from "../adapters/memory.js";',
+      "broker/node.ts":
+        'import { tcp } from "../adapters/tcp.js"; import "./index.js"; import "node:http"; import "ws";',
+      "connect.ts": 'import { tcp } from "#tcp"; import "./client/client.js"; import "./adapters/websocket.js";',
+      "index.ts": 'export { connect } from "./connect.js"; export * from "./errors.js";',
+      "cli/main.ts": 'import { connect } from "../index.js";',
+      ...changes,
+    }),
+  );
+}
+
+describe("the checker of the layers", () => {
+  it("is content with a tree that keeps the rules", () => {
+    expect(layerBreaches(madeUp())).toEqual([]);
+    expect(importCycles(madeUp())).toEqual([]);
+  });
+
+  it.each([
+    ["errors.ts", 'import type { Transport } from "./transport.js";', "the foundations import nothing"],
+    ["internal/fifo.ts", 'import { Frame } from "../protocol/index.js";', "internal helpers may not"],
+    ["internal/fifo.ts", 'import { text } from "#text";', "that is not for it"],
+    ["protocol/index.ts", 'import type { Transport } from "../transport.js";', "the protocol core may not"],
+    ["protocol/index.ts", 'import { Fifo } from "../internal/fifo.js";', "the protocol core may not"],
+    ["protocol/index.ts", 'import { Buffer } from "node:buffer";', "that is not for it"],
+    ["adapters/memory.ts", 'import { Frame } from "../protocol/index.js";', "an adapter may not"],
+    ["adapters/memory.ts", 'export { tcp } from "./tcp.js";', "adapters do not know each other"],
+    ["adapters/memory.ts", 'import { connect } from "node:net";', "that is not for it"],
+    ["adapters/websocket.ts", 'import WebSocket from "isomorphic-ws";', "that is not for it"],
+    ["adapters/memory.ts", 'import { openWebSocket } from "#websocket";', "that is not for it"],
+    ["client/client.ts", 'import { tcp } from "#tcp";', "that is not for it"],
+    ["client/client.ts", 'type Tcp = typeof import("../adapters/tcp.js");', "the client may not"],
+    ["client/client.ts", 'const memory = await import("../adapters/memory.js");', "the client may not"],
+    ["client/client.ts", 'import { connect } from "../connect.js";', "the client may not"],
+    ["broker/index.ts", 'import { tcp } from "../adapters/tcp.js";', "the broker may not"],
+    ["broker/index.ts", 'import { Client } from "../client/client.js";', "the broker may not"],
+    ["broker/index.ts", 'import { serve } from "./node.js";', undefined],
+    ["broker/node.ts", 'import { Client } from "../client/client.js";', "the broker's server may not"],
+    ["cli/main.ts", 'import { Client } from "../client/client.js";', "the command may not"],
+    ["index.ts", 'export { Fifo } from "./internal/fifo.js";', "the entry may not"],
+    ["client/client.ts", 'import lodash from "lodash";', "no file may import this"],
+    ["client/client.ts", "await import(name);", "no file may import this"],
+    ["client/client.ts", 'import "./gone.js";', "there is no such file"],
+    ["misplaced.ts", 'import "./errors.js";', "its file belongs to no layer"],
+  ])("says of %s with %s: %s", (path, text, breach) => {
+    const breaches = layerBreaches(madeUp({ [path]: text }));
+    expect(breaches).toEqual(breach === undefined ? [] : [`${path} imports ${importsOf(path, text)[0]}: ${breach}`]);
+  });
+
+  it("finds a circle, also one of types and one through a platform import", () => {
+    expect(
+      importCycles(
+        madeUp({ "client/a.ts": 'import type { B } from "./b.js";', "client/b.ts": 'export * from "./a.js";' }),
+      ),
+    ).toEqual(["client/a.ts → client/b.ts → client/a.ts"]);
+    expect(importCycles(madeUp({ "protocol/text.web.ts": 'import "./index.js";' }))).toEqual([
+      "protocol/text.web.ts → protocol/index.ts → protocol/text.web.ts",
+    ]);
+  });
+
+  it("finds a long file, but lets entries be", () => {
+    const tree = new Map([
+      ["long.ts", "const x = 1;\n".repeat(400)],
+      ["short.ts", "const x = 1;\n".repeat(399)],
+      ["entry.ts", 'export { x } from "./short.js";\n'.repeat(400)],
+    ]);
+    expect(longFiles(tree, 400)).toEqual(["long.ts has 400 lines, limit is 400"]);
+  });
+});
