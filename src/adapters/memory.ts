@@ -42,9 +42,11 @@ interface MemorySettings extends Required<Omit<MemoryOptions, "chunkSize">> {
 
 function readOptions(options: MemoryOptions): MemorySettings {
   const { kind = "stream", chunkSize = [], cutAfter = Infinity, highWaterMark = 65536 } = options;
-  if (kind !== "stream" && kind !== "messages") throw new TypeError(`kind must be stream or messages, not ${String(kind)}`);
+  if (kind !== "stream" && kind !== "messages")
+    throw new TypeError(`kind must be stream or messages, not ${String(kind)}`);
   const chunkSizes = typeof chunkSize === "number" ? [chunkSize] : [...chunkSize];
-  if (chunkSizes.length > 0 && kind === "messages") throw new TypeError("chunkSize is for a stream: messages stay whole");
+  if (chunkSizes.length > 0 && kind === "messages")
+    throw new TypeError("chunkSize is for a stream: messages stay whole");
   for (const size of chunkSizes) {
     if (!Number.isInteger(size) || size < 1) throw new RangeError(`chunkSize must be a positive integer, not ${size}`);
   }
@@ -161,7 +163,7 @@ class MemoryTransport implements Transport {
   /** Cut octets into chunks as the options say, and carry each. */
   #carryCut(bytes: Uint8Array): void {
     const { chunkSizes } = this.#settings;
-    for (let from = 0; from < bytes.length; ) {
+    for (let from = 0; from < bytes.length;) {
       const size = chunkSizes[this.#chunks++ % chunkSizes.length] ?? bytes.length;
       const chunk = bytes.subarray(from, from + size);
       this.#carry(chunk, chunk.length);
@@ -235,7 +237,9 @@ class MemoryTransport implements Transport {
     const unsent = this.#buffered;
     const { closeTimeout } = this.#settings;
     this.#breakOff();
-    this.#end(unsent === 0 ? undefined : new Error(`the peer did not take the last ${unsent} octets within ${closeTimeout} ms`));
+    this.#end(
+      unsent === 0 ? undefined : new Error(`the peer did not take the last ${unsent} octets within ${closeTimeout} ms`),
+    );
   }
 
   /** Let the other end fail, without what is still on its way to it. */

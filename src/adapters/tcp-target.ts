@@ -1,17 +1,15 @@
 /** Where a TCP connection goes to, and how: the options of `tcp`, checked. */
-import type { LookupFunction } from "node:net";
-import type { ConnectionOptions } from "node:tls";
 import { checkDuration } from "../internal/duration.js";
+import type { TlsOptions } from "./tls-options.js";
 
 /** How to connect, whatever the address. */
 export interface TcpOptions {
   /**
-   * Options of Node's `tls.connect`: `ca`, `cert`, `key`, `passphrase`, `servername`, `rejectUnauthorized` and the rest. With
-   * an address `true` asks for TLS with none of them; a URL asks by its scheme.
+   * Options of TLS. With an address `true` asks for TLS with none of them; a URL asks by its scheme.
    *
    * @default false with an address, or what the scheme of the URL says
    */
-  readonly tls?: boolean | ConnectionOptions;
+  readonly tls?: boolean | TlsOptions;
   /** How long `close()` waits for the peer to take what is buffered and to end its side, in ms. @default 2000 */
   readonly closeTimeout?: number;
   /** After how many ms of silence the system begins to probe the connection (SO_KEEPALIVE). @default never */
@@ -20,8 +18,6 @@ export interface TcpOptions {
   readonly localAddress?: string;
   /** Use only this version of IP. @default both */
   readonly family?: 4 | 6;
-  /** Look up host names by this instead of `dns.lookup`. */
-  readonly lookup?: LookupFunction;
 }
 
 /** An address in parts, and how to connect to it. */
@@ -39,7 +35,7 @@ export interface TcpTarget {
   /** For messages: `stomp://127.0.0.1:61613`. */
   readonly peer: string;
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
-  readonly tls: ConnectionOptions | undefined;
+  readonly tls: TlsOptions | undefined;
   readonly closeTimeout: number;
   readonly options: TcpOptions;
 }
@@ -61,7 +57,8 @@ const DEFAULT_TLS_PORT = 61614;
  * @throws TypeError or RangeError that names what is wrong; never with what may be a credential.
  */
 export function readTcpTarget(target: string | URL | TcpAddress, options: TcpOptions): TcpTarget {
-  const address = typeof target === "string" || target instanceof URL ? readUrl(target, options) : { ...target, ...options };
+  const address =
+    typeof target === "string" || target instanceof URL ? readUrl(target, options) : { ...target, ...options };
   const { tls = false, path } = address;
   if (typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
     throw new TypeError("tls must be a boolean or an object of TLS options");
@@ -108,7 +105,9 @@ function readUrl(target: string | URL, options: TcpOptions): TcpAddress {
   }
   if (options.tls !== undefined && secure !== (options.tls !== false)) {
     throw new TypeError(
-      secure ? `a ${url.protocol} URL means TLS, so tls cannot be false` : `a ${url.protocol} URL means no TLS: for tls use stomp+ssl:`,
+      secure
+        ? `a ${url.protocol} URL means TLS, so tls cannot be false`
+        : `a ${url.protocol} URL means no TLS: for tls use stomp+ssl:`,
     );
   }
   return {

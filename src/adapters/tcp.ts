@@ -1,11 +1,13 @@
 /** STOMP over TCP and TLS, and over Unix domain sockets, in Node. */
 import { connect as connectSocket, isIP, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, type ConnectionOptions } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { dialError } from "../internal/dial-error.js";
 import { Inlet } from "../internal/inlet.js";
 import type { Dial, Transport, TransportSink } from "../transport.js";
+import { secured } from "./secure-context.js";
 import { readTcpTarget, type TcpAddress, type TcpOptions, type TcpTarget } from "./tcp-target.js";
+import type { TlsOptions } from "./tls-options.js";
 
 export type { TcpAddress, TcpOptions } from "./tcp-target.js";
 
@@ -29,26 +31,17 @@ function plainOpener({ address, options }: TcpTarget): Opener {
   return (ready) => connectSocket(socketOptions, ready);
 }
 
-function tlsOpener({ address, options }: TcpTarget, tls: ConnectionOptions): Opener {
-  let secureContext = tls.secureContext;
-  try {
-    // Made once: it tells of a bad key or certificate now, and reconnects need not parse them again.
-    secureContext ??= createSecureContext(tls);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(`tls cannot be used: ${reason}; are ca, cert and key PEM, and is the passphrase right?`, { cause });
-  }
+function tlsOpener({ address, options }: TcpTarget, tls: TlsOptions): Opener {
   // RFC 6066, 3: literal IPv4 and IPv6 addresses are not permitted in the server name indication.
   const servername = "host" in address && isIP(address.host) === 0 ? { servername: address.host } : {};
-  const socketOptions = { ...servername, ...tls, ...address, ...socketOptionsOf(options), secureContext };
+  const socketOptions = { ...servername, ...secured(tls), ...address, ...socketOptionsOf(options) };
   return (ready) => connectTls(socketOptions, ready);
 }
 
-function socketOptionsOf({ localAddress, family, lookup }: TcpOptions): Pick<TcpOptions, "localAddress" | "family" | "lookup"> {
+function socketOptionsOf({ localAddress, family }: TcpOptions): Pick<TcpOptions, "localAddress" | "family"> {
   return {
     ...(localAddress === undefined ? {} : { localAddress }),
     ...(family === undefined ? {} : { family }),
-    ...(lookup === undefined ? {} : { lookup }),
   };
 }
 
@@ -192,7 +185,11 @@ class TcpTransport implements Transport {
 
   #cutOff(): void {
     const unsent = this.#socket.writableLength;
-    this.#inlet.end(unsent === 0 ? undefined : new Error(`the peer did not take the last ${unsent} octets within ${this.#closeTimeout} ms`));
+    this.#inlet.end(
+      unsent === 0
+        ? undefined
+        : new Error(`the peer did not take the last ${unsent} octets within ${this.#closeTimeout} ms`),
+    );
     this.#socket.destroy();
   }
 

@@ -52,6 +52,9 @@ function adviceOn(code: string, service: string): string | undefined {
     case "EPIPE":
       return `the peer ended the connection before it was open (${code}); is this its ${service} port, with TLS or without?`;
     default:
+      // A refusal of Node's HTTP parser, where it speaks of a WebSocket handshake.
+      if (code.startsWith("HPE_"))
+        return `it does not answer in HTTP there (${code}); is this its ${service} port, and does that want TLS?`;
       return code.startsWith("ERR_SSL_") || code === "EPROTO" ? adviceOnTls(code) : adviceOnCertificate(code);
   }
 }

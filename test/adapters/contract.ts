@@ -104,7 +104,8 @@ export function contract(name: string, { kind, pauses, open }: Harness): void {
       await using connection = await open();
       started(connection.transport);
       const chunks = Array.from({ length: 500 }, (_, index) => `${index},`);
-      for (const [index, chunk] of chunks.entries()) connection.transport.send(index % 3 === 0 ? octetsOf(chunk) : chunk);
+      for (const [index, chunk] of chunks.entries())
+        connection.transport.send(index % 3 === 0 ? octetsOf(chunk) : chunk);
       const received = await connection.peer.received(chunks.join("").length);
       expect(new TextDecoder().decode(joined(received))).toBe(chunks.join(""));
       if (kind === "messages") {

@@ -30,7 +30,11 @@ function open(options: MemoryOptions): Promise<Connection> {
 }
 
 contract("a memory stream", { kind: "stream", pauses: true, open: () => open({}) });
-contract("a memory stream of odd chunks", { kind: "stream", pauses: true, open: () => open({ chunkSize: [1, 1000, 70_000] }) });
+contract("a memory stream of odd chunks", {
+  kind: "stream",
+  pauses: true,
+  open: () => open({ chunkSize: [1, 1000, 70_000] }),
+});
 contract("a memory pair of messages", { kind: "messages", pauses: true, open: () => open({ kind: "messages" }) });
 
 describe("memoryPair", () => {

@@ -8,7 +8,9 @@ export interface Certificate {
 }
 
 /** Make a self-signed certificate for `localhost`, 127.0.0.1 and ::1, or for the names given. */
-export async function certificate(options: { names?: readonly string[]; from?: Date; until?: Date } = {}): Promise<Certificate> {
+export async function certificate(
+  options: { names?: readonly string[]; from?: Date; until?: Date } = {},
+): Promise<Certificate> {
   const names = options.names ?? ["localhost"];
   const addresses = options.names === undefined ? ["127.0.0.1", "::1"] : [];
   const { cert, private: key } = await generate([{ name: "commonName", value: names[0] ?? "localhost" }], {
@@ -18,7 +20,13 @@ export async function certificate(options: { names?: readonly string[]; from?: D
     ...(options.until === undefined ? {} : { notAfterDate: options.until }),
     extensions: [
       { name: "basicConstraints", cA: true, critical: true },
-      { name: "subjectAltName", altNames: [...names.map((value) => ({ type: 2, value }) as const), ...addresses.map((ip) => ({ type: 7, ip }) as const)] },
+      {
+        name: "subjectAltName",
+        altNames: [
+          ...names.map((value) => ({ type: 2, value }) as const),
+          ...addresses.map((ip) => ({ type: 7, ip }) as const),
+        ],
+      },
     ],
   });
   return { cert, key };

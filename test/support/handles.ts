@@ -8,6 +8,14 @@ export function openHandles(): Record<string, number> {
 /** The handles of connections and timers, which a transport that has ended must not leave behind. */
 export function openConnections(): number {
   const counts = openHandles();
-  const names = ["TCPSocketWrap", "TLSWrap", "PipeWrap", "TCPConnectWrap", "PipeConnectWrap", "Timeout", "GetAddrInfoReqWrap"];
+  const names = [
+    "TCPSocketWrap",
+    "TLSWrap",
+    "PipeWrap",
+    "TCPConnectWrap",
+    "PipeConnectWrap",
+    "Timeout",
+    "GetAddrInfoReqWrap",
+  ];
   return names.reduce((sum, name) => sum + (counts[name] ?? 0), 0);
 }

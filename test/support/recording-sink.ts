@@ -62,7 +62,8 @@ export class RecordingSink implements TransportSink {
 
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.ends.length > 0) throw new Error(`the transport ended: ${String(this.ends[0])}; delivered: ${this.text}`);
+      if (this.ends.length > 0)
+        throw new Error(`the transport ended: ${String(this.ends[0])}; delivered: ${this.text}`);
       await new Promise<void>((resolve) => this.#wake.push(resolve));
     }
   }

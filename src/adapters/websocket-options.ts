@@ -1,0 +1,105 @@
+/** How to open a WebSocket: the options of `webSocket`, checked. */
+import { checkDuration } from "../internal/duration.js";
+import type { TlsOptions } from "./tls-options.js";
+import type { WebSocketLike } from "./websocket-like.js";
+
+/** Options of {@link webSocket}. */
+export interface WebSocketOptions {
+  /**
+   * The subprotocols to offer, the preferred one first; `[]` offers none. A server that chooses one that was not offered
+   * is refused.
+   *
+   * @default ["v12.stomp", "v11.stomp", "v10.stomp"]
+   */
+  readonly protocols?: readonly string[];
+  /** Headers of the handshake. Only in Node: browsers do not let pages set them. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An `http.Agent` or `https.Agent`, to go through a proxy. Only in Node. */
+  readonly agent?: object;
+  /** Options of TLS for a `wss:` URL. Only in Node: browsers have their own trust store. */
+  readonly tls?: TlsOptions;
+  /**
+   * Make the socket instead of the platform: SockJS, or anything that looks like a WebSocket. It may be still
+   * connecting or open already. The options that are for Node only have no meaning then.
+   */
+  readonly factory?: (url: string, protocols: readonly string[]) => WebSocketLike;
+  /** How long `close()` waits for the other side to agree, in ms; the platforms' own limits are up to 40 s. @default 2000 */
+  readonly closeTimeout?: number;
+  /** Offer compression of messages (permessage-deflate). Only Node has the choice. @default false */
+  readonly perMessageDeflate?: boolean;
+  /**
+   * Octets of a message that are accepted; a larger one ends the connection before it is read. Only Node has the choice.
+   *
+   * @default 135266304: the largest frame that the default limits of the decoder let through
+   */
+  readonly maxMessageSize?: number;
+}
+
+/** What to open: options that were checked and filled in. */
+export interface WebSocketRequest {
+  readonly url: string;
+  /** The URL without credentials, query and fragment, for messages. */
+  readonly peer: string;
+  readonly protocols: readonly string[];
+  readonly closeTimeout: number;
+  readonly maxMessageSize: number;
+  readonly options: WebSocketOptions;
+}
+
+const DEFAULT_PROTOCOLS = ["v12.stomp", "v11.stomp", "v10.stomp"] as const;
+
+/** A body of 128 MiB and a header block of 1 MiB. */
+const DEFAULT_MAX_MESSAGE_SIZE = (128 + 1) * 1_048_576;
+
+/** RFC 6455, 4.1: a subprotocol is a token as HTTP has it. */
+const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
+
+/**
+ * Check and fill in what {@link webSocket} is given.
+ *
+ * @throws TypeError or RangeError that names what is wrong; never with what may be a credential.
+ */
+export function readWebSocketRequest(url: string | URL, options: WebSocketOptions): WebSocketRequest {
+  const parsed = readUrl(url);
+  const { protocols = DEFAULT_PROTOCOLS, factory, headers, maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = options;
+  if (!Array.isArray(protocols)) throw new TypeError("protocols must be an array of subprotocols");
+  for (const [index, protocol] of protocols.entries()) {
+    if (typeof protocol !== "string" || !TOKEN.test(protocol)) {
+      throw new TypeError(`protocols must be names of subprotocols, and ${JSON.stringify(protocol)} is none`);
+    }
+    if (protocols.indexOf(protocol) !== index) throw new TypeError(`protocols names ${protocol} twice`);
+  }
+  if (factory !== undefined && typeof factory !== "function") throw new TypeError("factory must be a function");
+  if (headers !== undefined && (typeof headers !== "object" || headers === null)) {
+    throw new TypeError("headers must be an object of names and values");
+  }
+  if (options.tls !== undefined && parsed.protocol === "ws:") {
+    throw new TypeError("a ws: URL means no TLS: for tls use wss:");
+  }
+  if (!Number.isSafeInteger(maxMessageSize) || maxMessageSize < 1) {
+    throw new RangeError(`maxMessageSize must be a positive integer, not ${String(maxMessageSize)}`);
+  }
+  return {
+    url: parsed.href,
+    peer: `${parsed.protocol}//${parsed.host}${parsed.pathname}`,
+    protocols: [...protocols],
+    closeTimeout: checkDuration("closeTimeout", options.closeTimeout ?? 2000),
+    maxMessageSize,
+    options,
+  };
+}
+
+function readUrl(target: string | URL): URL {
+  let url: URL;
+  try {
+    url = new URL(target);
+  } catch {
+    // Without the platform's error as cause: it carries the URL, and with it perhaps a token.
+    throw new TypeError("the URL of a WebSocket is not valid: write it as ws://host:15674/ws or wss://host/ws");
+  }
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw new TypeError(`the URL of a WebSocket has the scheme ws: or wss: and not ${url.protocol}`);
+  }
+  if (url.hash !== "") throw new TypeError("the URL of a WebSocket has no fragment (#…)");
+  return url;
+}

@@ -1,0 +1,184 @@
+/** WebSockets in Node: `ws`, by way of isomorphic-ws. */
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import WebSocket from "isomorphic-ws";
+import { type Deferred, deferred } from "../internal/deferred.js";
+import { dialError } from "../internal/dial-error.js";
+import { secured } from "./secure-context.js";
+import { openError, subprotocolError } from "./websocket-errors.js";
+import type { WebSocketRequest } from "./websocket-options.js";
+import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
+
+/**
+ * Check the options that not every platform has, and make those of `ws`.
+ *
+ * @throws TypeError for TLS options that cannot be used.
+ */
+export function preparePlatform({ options, maxMessageSize }: WebSocketRequest): WebSocket.ClientOptions {
+  const { headers, agent, tls, perMessageDeflate = false } = options;
+  return {
+    // The types of `ws` have an outdated checkServerIdentity; it hands these on to tls.connect.
+    ...(tls === undefined ? {} : (secured(tls) as object as WebSocket.ClientOptions)),
+    ...(headers === undefined ? {} : { headers: { ...headers } }),
+    // An http.Agent: typed as an object, since the types of Node are not there in a browser.
+    ...(agent === undefined ? {} : { agent: agent as NonNullable<WebSocket.ClientOptions["agent"]> }),
+    perMessageDeflate,
+    maxPayload: maxMessageSize,
+    // RabbitMQ wraps binary bodies in text messages; what must be UTF-8 is decided by the decoder.
+    skipUTF8Validation: true,
+  };
+}
+
+/** Open a WebSocket. Throws, or reports to `events`, a ConnectError if it cannot be opened. */
+export function openWebSocket(
+  request: WebSocketRequest,
+  prepared: WebSocket.ClientOptions,
+  events: PlatformEvents,
+): PlatformSocket {
+  try {
+    return new NodeSocket(new WebSocket(request.url, [...request.protocols], prepared), request, events);
+  } catch (cause) {
+    throw dialError({ peer: request.peer, service: "WebSocket" }, cause);
+  }
+}
+
+class NodeSocket implements PlatformSocket {
+  readonly #socket: WebSocket;
+  readonly #request: WebSocketRequest;
+  readonly #events: PlatformEvents;
+  #state: "opening" | "open" | "gone" = "opening";
+  /** What is under the WebSocket: writes are coalesced there, and it tells when it has room. */
+  #stream: Duplex | undefined;
+  #corked = false;
+  #drained: Deferred<void> | undefined;
+
+  constructor(socket: WebSocket, request: WebSocketRequest, events: PlatformEvents) {
+    this.#socket = socket;
+    this.#request = request;
+    this.#events = events;
+    socket.on("upgrade", (response) => this.#upgraded(response));
+    socket.on("unexpected-response", (_request: ClientRequest, response) => this.#refused(response));
+    socket.on("open", () => {
+      this.#state = "open";
+      events.opened(socket.protocol);
+    });
+    // `ws` delivers one Buffer with binaryType "nodebuffer", its default; text as well as binary.
+    socket.on("message", (data) => events.message(data as Buffer));
+    socket.on("error", (error) => this.#failed(error));
+    socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
+  }
+
+  get buffered(): number {
+    return this.#state === "gone" ? 0 : this.#socket.bufferedAmount;
+  }
+
+  send(chunk: Uint8Array | string): void {
+    // Each message stays a frame of its own, but the frames of one turn of the event loop share a system call.
+    if (!this.#corked && this.#stream !== undefined) {
+      this.#corked = true;
+      this.#stream.cork();
+      process.nextTick(this.#uncork, this.#stream);
+    }
+    this.#socket.send(chunk);
+  }
+
+  drained(): Promise<void> {
+    if (this.#state === "gone" || this.#stream?.writableNeedDrain !== true) return Promise.resolve();
+    this.#drained ??= deferred();
+    return this.#drained.promise;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.close(1000);
+  }
+
+  drop(): void {
+    if (this.#state === "opening") this.#state = "gone";
+    this.#socket.terminate();
+  }
+
+  readonly #uncork = (stream: Duplex): void => {
+    this.#corked = false;
+    stream.uncork();
+  };
+
+  #upgraded(response: IncomingMessage): void {
+    if (this.#state !== "opening") return;
+    // `ws` refuses both of these as well, but with errors that have no code.
+    const chosen = response.headers["sec-websocket-protocol"] ?? "";
+    const mismatch = subprotocolError(this.#request, chosen);
+    if (mismatch !== undefined) return this.#fail(mismatch);
+    const { peer, protocols } = this.#request;
+    if (chosen === "" && protocols.length > 0) {
+      const reason = `the server chose none of the subprotocols ${protocols.join(", ")}; if it speaks STOMP all the same, pass protocols: []`;
+      return this.#fail(openError(peer, reason));
+    }
+    this.#stream = response.socket;
+    this.#stream.on("drain", () => this.#settleDrained());
+  }
+
+  #refused(response: IncomingMessage): void {
+    if (this.#state !== "opening") return;
+    const { statusCode = 0, statusMessage = "" } = response;
+    const status = `${statusCode} ${statusMessage}`.trim();
+    const reason = `the server answered ${status} instead of opening a WebSocket; ${adviceOnStatus(statusCode)}`;
+    this.#fail(openError(this.#request.peer, reason, new Error(`Unexpected server response: ${statusCode}`)));
+  }
+
+  /** Give up opening, for a reason that is ours. */
+  #fail(error: Error): void {
+    this.drop();
+    this.#events.failed(error);
+  }
+
+  #failed(error: Error): void {
+    if (this.#state === "opening") {
+      this.#state = "gone";
+      this.#events.failed(dialError({ peer: this.#request.peer, service: "WebSocket" }, error));
+    } else if (this.#state === "open") {
+      this.#events.broke(worded(error, this.#request));
+    }
+  }
+
+  #closed(code: number, reason: string): void {
+    if (this.#state !== "open") return;
+    this.#state = "gone";
+    this.#settleDrained();
+    this.#events.gone(code, reason);
+  }
+
+  #settleDrained(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}
+
+function worded(error: Error, { maxMessageSize }: WebSocketRequest): Error {
+  if (!("code" in error) || error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return error;
+  return new Error(`a message was too large: maxMessageSize is ${maxMessageSize}`, { cause: error });
+}
+
+function adviceOnStatus(status: number): string {
+  switch (status) {
+    case 401:
+    case 407:
+      return "it wants credentials in the handshake: pass them in headers, or to the agent of a proxy";
+    case 403:
+      return "does it allow this origin, and these credentials?";
+    case 404:
+      return "is the path right? RabbitMQ has /ws";
+    default:
+      if (status >= 500) return "is the broker behind it running?";
+      if (status >= 300 && status < 400)
+        return "it redirects, which is not followed: use the address that it redirects to";
+      return "does it speak WebSocket at this port and path?";
+  }
+}

@@ -1,0 +1,40 @@
+/** WebSockets where they are native: browsers, Deno, Bun, workers. */
+import { openError } from "./websocket-errors.js";
+import { constructionError, wrapWebSocket } from "./websocket-like.js";
+import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
+import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
+
+/**
+ * Check the options that not every platform has.
+ *
+ * @throws TypeError for one that is for Node only.
+ */
+export function preparePlatform({ options }: WebSocketRequest): WebSocketOptions {
+  for (const name of ["headers", "agent", "tls"] as const) {
+    if (options[name] === undefined || options.factory !== undefined) continue;
+    throw new TypeError(
+      `${name} cannot be given to a browser's WebSocket: ` +
+        "use headers of the CONNECT frame, a query parameter of the URL, or cookies; for certificates the browser's own settings",
+    );
+  }
+  return options;
+}
+
+/** Open a WebSocket. Throws, or reports to `events`, a ConnectError if it cannot be opened. */
+export function openWebSocket(
+  request: WebSocketRequest,
+  _prepared: WebSocketOptions,
+  events: PlatformEvents,
+): PlatformSocket {
+  const { url, peer, protocols } = request;
+  // Looked up at each call: pages replace it (polyfills, test doubles) after this file was read. Node 20 has none.
+  const constructor: typeof WebSocket | undefined = globalThis.WebSocket;
+  if (constructor === undefined) {
+    throw openError(peer, "this platform has no WebSocket; pass one by the option factory");
+  }
+  try {
+    return wrapWebSocket(new constructor(url, [...protocols]), peer, events);
+  } catch (cause) {
+    throw constructionError(peer, cause);
+  }
+}
