@@ -2,7 +2,14 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { importCycles, importsOf, layerBreaches, longFiles, onlyExports, type SourceTree } from "./support/import-graph.js";
+import {
+  importCycles,
+  importsOf,
+  layerBreaches,
+  longFiles,
+  onlyExports,
+  type SourceTree,
+} from "./support/import-graph.js";
 
 function readTree(folder: string): SourceTree {
   return new Map(
@@ -47,7 +54,8 @@ function madeUp(changes: Record<string, string> = {}): SourceTree {
       "protocol/text.web.ts": "",
       "protocol/index.ts": 'import { StompError } from "../errors.js"; import { textToUtf8 } from "#text";',
       "adapters/memory.ts": 'import type { Transport } from "../transport.js";',
-      "adapters/tcp-target.ts": 'import type { LookupFunction } from "node:net";',
+      "adapters/secure-context.ts": 'import { createSecureContext } from "node:tls";',
+      "adapters/tcp-target.ts": 'import type { LookupFunction } from "node:net"; import "./secure-context.js";',
       "adapters/tcp.ts": 'import { connect } from "node:tls"; import { readTcpTarget } from "./tcp-target.js";',
       "adapters/tcp.unavailable.ts": "",
       "adapters/websocket.ts": 'import { openWebSocket } from "#websocket";',
@@ -81,6 +89,7 @@ describe("the checker of the layers", () => {
     ["protocol/index.ts", 'import { Buffer } from "node:buffer";', "that is not for it"],
     ["adapters/memory.ts", 'import { Frame } from "../protocol/index.js";', "an adapter may not"],
     ["adapters/memory.ts", 'export { tcp } from "./tcp.js";', "adapters do not know each other"],
+    ["adapters/secure-context.ts", 'import { tcp } from "./tcp.js";', "adapters do not know each other"],
     ["adapters/memory.ts", 'import { connect } from "node:net";', "that is not for it"],
     ["adapters/websocket.ts", 'import WebSocket from "isomorphic-ws";', "that is not for it"],
     ["adapters/memory.ts", 'import { openWebSocket } from "#websocket";', "that is not for it"],

@@ -49,11 +49,14 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
   },
 ];
 
+/** What adapters share: not adapters themselves. */
+const SHARED_BY_ADAPTERS = /^adapters\/(tls-options|secure-context)\.ts$/;
+
 /** Who may import what is not of the project. */
 const PACKAGES: readonly { readonly specifier: RegExp; readonly by: RegExp }[] = [
   {
     specifier: /^node:(net|tls)$/,
-    by: /^(adapters\/tcp(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+    by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
   },
   { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
   {
@@ -114,7 +117,9 @@ function breachOf(path: string, specifier: string, tree: SourceTree): string | u
   if (layer === undefined) return "its file belongs to no layer";
   if (layer.may.test(target)) return undefined;
   if (!layer.files.test(target)) return `${layer.name} may not`;
-  if (layer.name === "an adapter" && family(path) !== family(target)) return "adapters do not know each other";
+  if (layer.name === "an adapter" && !SHARED_BY_ADAPTERS.test(target) && family(path) !== family(target)) {
+    return "adapters do not know each other";
+  }
   return layer.name === "the foundations" ? "the foundations import nothing" : undefined;
 }
 
