@@ -1,10 +1,8 @@
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "@playwright/test";
 import { CHROMIUM_ARGS, findChromium } from "./scripts/browser.mjs";
 
 const chromium = findChromium();
-const setUp = fileURLToPath(new URL("e2e/browser/global-setup.ts", import.meta.url));
 
 export default defineConfig({
   testDir: "e2e/browser",
@@ -13,7 +11,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: process.env["CI"] === "true",
   reporter: [["list"]],
-  ...(existsSync(setUp) && { globalSetup: setUp }),
+  globalSetup: fileURLToPath(new URL("e2e/browser/global-setup.ts", import.meta.url)),
   projects: [
     {
       name: "chromium",

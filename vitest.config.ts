@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
@@ -29,7 +28,7 @@ const projects: TestProjectConfiguration[] = [
       name: "e2e",
       include: ["e2e/**/*.test.ts"],
       exclude: ["e2e/package/**"],
-      globalSetup: existsSync(new URL("e2e/global-setup.ts", import.meta.url)) ? ["e2e/global-setup.ts"] : [],
+      globalSetup: ["e2e/global-setup.ts"],
       testTimeout: 60_000,
       hookTimeout: 120_000,
     },
@@ -38,6 +37,7 @@ const projects: TestProjectConfiguration[] = [
     test: {
       name: "package",
       include: ["e2e/package/*.test.ts"],
+      globalSetup: ["e2e/package/global-setup.ts"],
       testTimeout: 120_000,
       hookTimeout: 300_000,
     },
