@@ -41,7 +41,9 @@ async function use(page: Page, url: string, server: RegExp): Promise<void> {
   expect(problems).toEqual([]);
 }
 
-test("the page shows the machine live and lets its user send and subscribe, with the built-in broker", async ({ page }, info) => {
+test("the page shows the machine live and lets its user send and subscribe, with the built-in broker", async ({
+  page,
+}, info) => {
   await using demo = await DemoProcess.start();
   await use(page, demo.url, /^STOMP 1\.2, /);
   await page.screenshot({ path: info.outputPath("page.png"), fullPage: true });

@@ -1,0 +1,209 @@
+/** A private RabbitMQ node: own ports of the loopback interface, own data, own users; gone with the tests. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { certificate } from "../../test/support/certificates.js";
+import { installPackages } from "./packages.js";
+import { exchange, freePorts, isOpen } from "./ports.js";
+
+const BIN = "/usr/lib/rabbitmq/bin"; // where Debian's package has it
+const SERVER = `${BIN}/rabbitmq-server`;
+const NODE_NAME = "stompede-test@localhost";
+const START_TIME = 90_000;
+
+/** Where a node listens, and what its tool needs: plain data, to be handed to other processes. */
+export interface RabbitMqAddress {
+  readonly tcp: string;
+  readonly tls: string;
+  readonly ws: string;
+  readonly wss: string;
+  readonly stompPort: number;
+  readonly wsPort: number;
+  /** The certificate that the TLS ports have, PEM: their authority is itself. */
+  readonly ca: string;
+  /** A certificate that has nothing to do with them. */
+  readonly otherCa: string;
+  /** Where the node keeps all that it writes. */
+  readonly base: string;
+  readonly epmdPort: number;
+}
+
+/** Make sure that RabbitMQ is there. Resolves with what is wrong where it cannot be had. */
+export async function ensureRabbitMq(): Promise<string | undefined> {
+  if (isExecutable(SERVER)) return undefined;
+  const problem = await installPackages("rabbitmq-server");
+  if (problem !== undefined) return problem;
+  return isExecutable(SERVER) ? undefined : `rabbitmq-server was installed, but is not in ${BIN}`;
+}
+
+/** Start a node. Resolves once it takes logins. */
+export async function startRabbitMq(): Promise<RabbitMq> {
+  const [stompPort = 0, tlsPort = 0, wsPort = 0, wssPort = 0, epmdPort = 0, distPort = 0] = await freePorts(6);
+  const base = await mkdtemp(path.join(tmpdir(), "stompede-rabbitmq-"));
+  const [{ cert, key }, other] = await Promise.all([certificate(), certificate()]);
+  const host = "127.0.0.1";
+  const address: RabbitMqAddress = {
+    tcp: `stomp://${host}:${stompPort}`,
+    tls: `stomp+ssl://${host}:${tlsPort}`,
+    ws: `ws://${host}:${wsPort}/ws`,
+    wss: `wss://${host}:${wssPort}/ws`,
+    stompPort,
+    wsPort,
+    ca: cert,
+    otherCa: other.cert,
+    base,
+    epmdPort,
+  };
+  for (const folder of ["home", "conf", "mnesia", "log"]) await mkdir(path.join(base, folder));
+  const conf = (name: string): string => path.join(base, "conf", name);
+  await writeFile(conf("server.pem"), cert);
+  await writeFile(conf("server.key"), key, { mode: 0o600 });
+  await writeFile(conf("enabled_plugins"), "[rabbitmq_stomp,rabbitmq_web_stomp].\n");
+  await writeFile(conf("rabbitmq-env.conf"), "");
+  await writeFile(conf("advanced.config"), "[].\n");
+  await writeFile(conf("definitions.json"), JSON.stringify(DEFINITIONS));
+  await writeFile(
+    conf("rabbitmq.conf"),
+    [
+      "listeners.tcp = none",
+      `load_definitions = ${conf("definitions.json")}`,
+      "disk_free_limit.absolute = 1MB",
+      `stomp.listeners.tcp.1 = ${host}:${stompPort}`,
+      `stomp.listeners.ssl.1 = ${host}:${tlsPort}`,
+      `ssl_options.certfile = ${conf("server.pem")}`,
+      `ssl_options.keyfile = ${conf("server.key")}`,
+      "ssl_options.verify = verify_none",
+      `web_stomp.tcp.listener = ${host}:${wsPort}`,
+      `web_stomp.ssl.listener = ${host}:${wssPort}`,
+      `web_stomp.ssl.certfile = ${conf("server.pem")}`,
+      `web_stomp.ssl.keyfile = ${conf("server.key")}`,
+      "",
+    ].join("\n"),
+  );
+  const keeper = spawn(fileURLToPath(new URL("keep.sh", import.meta.url)), [String(epmdPort), SERVER], {
+    env: { ...environmentOf(address), RABBITMQ_DIST_PORT: String(distPort) },
+    stdio: ["pipe", "ignore", "inherit"],
+    detached: true, // Ctrl-C is for the tests; the keeper sees that they have ended
+  });
+  const broker = new RabbitMq(address, keeper);
+  try {
+    await broker.ready();
+    return broker;
+  } catch (error) {
+    const console = await readFile(path.join(base, "log/console.log"), "utf8").catch(() => "");
+    await broker.stop();
+    throw new Error(`RabbitMQ did not start: ${String(error)}\n${console.slice(-2000)}`, { cause: error });
+  }
+}
+
+/** A running node. */
+export class RabbitMq implements AsyncDisposable {
+  readonly address: RabbitMqAddress;
+  readonly #keeper: ChildProcess;
+
+  constructor(address: RabbitMqAddress, keeper: ChildProcess) {
+    this.address = address;
+    this.#keeper = keeper;
+  }
+
+  /** Wait until all ports are open and a login is taken: a node on its first start refuses them for a moment. */
+  async ready(): Promise<void> {
+    const { stompPort, wsPort } = this.address;
+    const connect = "CONNECT\naccept-version:1.2\nhost:/\nlogin:guest\npasscode:guest\n\n\0";
+    for (const end = Date.now() + START_TIME; ;) {
+      if (this.#keeper.exitCode !== null) throw new Error("it ended at once");
+      if ((await isOpen(wsPort)) && (await exchange(stompPort, connect, "\0")).startsWith("CONNECTED")) return;
+      if (Date.now() > end) throw new Error(`no login within ${START_TIME} ms`);
+      await pause(200);
+    }
+  }
+
+  /** End the node as a crash does, by SIGKILL, and start it again on the same ports and data. */
+  async crashAndRestart(): Promise<void> {
+    process.kill(Number(await readFile(path.join(this.address.base, "pid"), "utf8")), "SIGKILL");
+    this.#keeper.stdin?.write("start\n");
+    await this.ready();
+  }
+
+  /** Stop the node and remove what it wrote. */
+  async stop(): Promise<void> {
+    if (this.#keeper.exitCode === null) {
+      const exited = once(this.#keeper, "exit");
+      this.#keeper.stdin?.end();
+      await exited;
+    }
+    await rm(this.address.base, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** Run RabbitMQ's own tool on a node, from any process. Each call takes a second or two. */
+export async function rabbitmqctl(address: RabbitMqAddress, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(`${BIN}/rabbitmqctl`, ["-n", NODE_NAME, "-q", ...args], {
+    env: environmentOf(address),
+  });
+  return stdout;
+}
+
+/** Nothing of another node of this machine: own home (and so an own Erlang cookie), name, port mapper, data, logs. */
+function environmentOf({ base, epmdPort }: RabbitMqAddress): NodeJS.ProcessEnv {
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith("RABBITMQ_"));
+  const within = (name: string): string => path.join(base, name);
+  return {
+    ...Object.fromEntries(others),
+    HOME: within("home"),
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODENAME: NODE_NAME,
+    RABBITMQ_USE_LONGNAME: "false",
+    RABBITMQ_CONF_ENV_FILE: within("conf/rabbitmq-env.conf"),
+    RABBITMQ_CONFIG_FILE: within("conf/rabbitmq.conf"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: within("conf/advanced.config"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: within("conf/enabled_plugins"),
+    RABBITMQ_MNESIA_BASE: within("mnesia"),
+    RABBITMQ_LOG_BASE: within("log"),
+    RABBITMQ_LOGS: within("log/rabbitmq.log"),
+    RABBITMQ_GENERATED_CONFIG_DIR: within("conf/generated"),
+    RABBITMQ_FEATURE_FLAGS_FILE: within("mnesia/feature_flags"),
+    RABBITMQ_PID_FILE: within("pid"),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
+  };
+}
+
+const ALL = { configure: ".*", write: ".*", read: ".*" };
+
+/** Users: guest may do all, limited may only read what begins with `open.`, nobody may do nothing. */
+const DEFINITIONS = {
+  vhosts: [{ name: "/" }, { name: "other" }],
+  users: [
+    { name: "guest", password: "guest", tags: "administrator" },
+    { name: "limited", password: "limited", tags: "" },
+    { name: "nobody", password: "nobody", tags: "" },
+    { name: "back\\slash", password: "pa\\ss:word", tags: "" },
+  ],
+  permissions: [
+    { user: "guest", vhost: "/", ...ALL },
+    { user: "guest", vhost: "other", ...ALL },
+    { user: "back\\slash", vhost: "/", ...ALL },
+    { user: "limited", vhost: "/", configure: "^open\\..*", write: "^$", read: "^open\\..*" },
+  ],
+};
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
