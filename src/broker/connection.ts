@@ -1,0 +1,277 @@
+/** One client's connection, from the broker's side: the only place that holds its transport, its session and its timers. */
+import { HeartBeatError, InvalidStateError, ProtocolError } from "../errors.js";
+import {
+  type Frame,
+  HEART_BEAT,
+  type HeartBeat,
+  HeartBeatMonitor,
+  type ServerCommand,
+  ServerSession,
+  type Version,
+  acceptVersionOf,
+  frameOf,
+} from "../protocol/index.js";
+import type { Transport } from "../transport.js";
+import { type Pairs, encodeFor } from "./encode.js";
+import type { ErrorAnswer } from "./faults.js";
+import { Outflow } from "./outflow.js";
+import { type BrokerParts, Service } from "./service.js";
+import type { StoredMessage } from "./stored-message.js";
+import type { AckMode } from "./subscription.js";
+
+/** A subscription, as {@link BrokerConnection.subscriptions} shows it. */
+export interface SubscriptionInfo {
+  /** The `id` header; a client of 1.0 may have given none. */
+  readonly id: string | undefined;
+  /** As the client wrote it. */
+  readonly destination: string;
+  readonly ack: AckMode;
+  /** How many of its messages are not acknowledged. */
+  readonly unacknowledged: number;
+}
+
+/** A client's connection. */
+export class BrokerConnection {
+  /** The id of the session, as CONNECTED names it. */
+  readonly id: string;
+  readonly #parts: BrokerParts;
+  readonly #transport: Transport;
+  readonly #ended: (connection: BrokerConnection) => void;
+  readonly #session: ServerSession;
+  readonly #outflow: Outflow;
+  readonly #service: Service;
+  #isOpen = true;
+  #monitor: HeartBeatMonitor | undefined;
+  #beatTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #delayTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Made by {@link Broker.accept}. `ended` is called when the transport has ended. */
+  constructor(id: string, transport: Transport, parts: BrokerParts, ended: (connection: BrokerConnection) => void) {
+    const { versions, heartBeat, strict, limits } = parts.options;
+    this.id = id;
+    this.#parts = parts;
+    this.#transport = transport;
+    this.#ended = ended;
+    this.#session = new ServerSession({ versions, heartBeat, strict, limits });
+    this.#outflow = new Outflow(transport, {
+      sent: () => this.#monitor?.sent(performance.now()),
+      flowing: () => parts.destinations.deliver(),
+      readable: () => this.#read(),
+      spent: () => void this.close(),
+    });
+    const isConnected = (): boolean => this.#session.version !== undefined;
+    this.#service = new Service(parts, {
+      id,
+      kind: transport.kind,
+      get isConnected() {
+        return isConnected();
+      },
+      version: () => this.#session.version ?? "1.0",
+      mayDeliver: (subscription) => this.#isOpen && this.#outflow.mayDeliver(subscription),
+      connected: (headers) => this.#connected(headers),
+      message: (headers, message) => this.#message(headers, message),
+      write: (command, headers, body) => this.#write(command, headers, body),
+      leave: () => this.#leave(),
+      wait: (ms, then) => this.#wait(ms, then),
+      silence: () => this.silence(),
+      closeAfter: (octets) => this.closeAfter(octets),
+      cut: () => this.cut(),
+      close: () => this.close(),
+    });
+    const { connectTimeout } = parts.options;
+    this.#connectTimer = setTimeout(() => {
+      this.error({ message: `no session was established within ${connectTimeout} ms`, close: true });
+    }, connectTimeout);
+    transport.start({ data: (chunk) => this.#receive(chunk), closed: () => this.#closed() });
+  }
+
+  /** Whom it is connected to. */
+  get peer(): string {
+    return this.#transport.peer;
+  }
+
+  /** The version agreed on; `undefined` before CONNECTED. */
+  get version(): Version | undefined {
+    return this.#session.version;
+  }
+
+  /** The login that was given in CONNECT. */
+  get login(): string | undefined {
+    return this.#service.login;
+  }
+
+  /** The heart-beats agreed on, from the broker's side. */
+  get heartBeat(): HeartBeat {
+    return this.#session.heartBeat;
+  }
+
+  /** The subscriptions, those to reply queues included. */
+  get subscriptions(): readonly SubscriptionInfo[] {
+    return Array.from(this.#service.conversation.subscriptions, ({ id, destination, ack, unacknowledged }) => {
+      return { id, destination, ack, unacknowledged: unacknowledged.size };
+    });
+  }
+
+  /** How many messages were sent and are not acknowledged. */
+  get unacknowledged(): number {
+    return this.#service.conversation.unacknowledged;
+  }
+
+  /**
+   * Send nothing any more, heart-beats included, but stay connected and go on reading. Messages wait in their queues. The
+   * function that is returned ends the silence: what was to be sent is sent then.
+   */
+  silence(): () => void {
+    return this.#outflow.silence();
+  }
+
+  /** Send an ERROR. */
+  error(answer: ErrorAnswer): void {
+    this.#service.error(answer);
+  }
+
+  /** Let so many octets through from now on, then {@link BrokerConnection.close}: perhaps in the middle of a frame. */
+  closeAfter(octets: number): void {
+    this.#outflow.allow(octets);
+  }
+
+  /** End at once, as a reset does; what was just sent may be lost. */
+  cut(): void {
+    this.#abort(new Error("the broker cut the connection"));
+  }
+
+  /** End in order, as a FIN or the close frame of a WebSocket does, without a word of STOMP. Resolves at the end. */
+  close(): Promise<void> {
+    this.#finish();
+    return this.#transport.close();
+  }
+
+  #receive(chunk: Uint8Array | string): void {
+    if (!this.#isOpen) return;
+    this.#monitor?.received(performance.now());
+    this.#session.push(chunk);
+    this.#read();
+  }
+
+  /** Read on, frame by frame, as far as that is right. */
+  #read(): void {
+    try {
+      while (this.#isOpen && !this.#outflow.isHeld && this.#delayTimer === undefined) {
+        const frame = this.#session.next();
+        if (frame === undefined) return;
+        this.#parts.options.onFrame?.(frame, this);
+        this.#service.take(frame, this.#parts.scripts.decide(frame, this));
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const headers =
+        error.reason === "version-mismatch" ? { version: acceptVersionOf(this.#parts.options.versions) } : {};
+      this.error({ message: error.message, headers, close: true });
+    }
+  }
+
+  #connected(headers: Readonly<Record<string, string>>): void {
+    clearTimeout(this.#connectTimer);
+    const chunk = this.#session.connected(headers);
+    this.#transmit(frameOf("CONNECTED", { version: this.#session.version, ...headers }), chunk);
+    this.#monitor = new HeartBeatMonitor(
+      this.#session.heartBeat,
+      this.#parts.options.heartBeatTolerance,
+      performance.now(),
+    );
+    this.#beat();
+  }
+
+  #message(headers: Pairs, message: StoredMessage): void {
+    // Many clients take text messages only: binary ones are for what is no text.
+    const body = this.#transport.kind === "messages" ? (message.text() ?? message.body) : message.body;
+    this.#write("MESSAGE", headers, body);
+  }
+
+  #write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body: string | Uint8Array = ""): void {
+    if (!this.#isOpen) return;
+    let chunk: string | Uint8Array | undefined;
+    try {
+      chunk = encodeFor(this.#session, command, headers, body);
+    } catch (error) {
+      if (!(error instanceof InvalidStateError)) throw error; // a second ERROR, after a refused CONNECT
+    }
+    if (chunk === undefined) return;
+    const isWatched = this.#parts.options.onFrame !== undefined || !this.#parts.scripts.isEmpty;
+    this.#transmit(isWatched ? frameOf(command, headers, body) : undefined, chunk);
+  }
+
+  /** Send a frame, unless a script is against it. `frame` shows it to who may want to see it. */
+  #transmit(frame: Frame | undefined, chunk: string | Uint8Array): void {
+    const answer = frame === undefined ? undefined : this.#parts.scripts.decide(frame, this)?.answer;
+    if (frame !== undefined) this.#parts.options.onFrame?.(frame, this);
+    const end = answer?.type === "cut" || answer?.type === "close" ? answer : undefined;
+    if (answer?.type === "silence") this.silence();
+    if (answer?.type === "close-after") this.closeAfter(answer.octets);
+    if (answer?.type !== "ignore" && (end === undefined || (end.when ?? "before") !== "before")) this.#send(chunk);
+    if (end?.type === "cut") this.cut();
+    if (end?.type === "close") void this.close();
+  }
+
+  #send(chunk: string | Uint8Array): void {
+    const trailer = this.#parts.options.dialect.trailer[this.#transport.kind];
+    if (typeof chunk === "string") {
+      this.#outflow.send(chunk + trailer);
+    } else {
+      this.#outflow.send(chunk);
+      if (trailer !== "" && this.#transport.kind === "stream") this.#outflow.send(trailer);
+    }
+  }
+
+  #wait(ms: number, then: () => void): void {
+    this.#transport.pause?.();
+    this.#delayTimer = setTimeout(() => {
+      this.#delayTimer = undefined;
+      this.#transport.resume?.();
+      this.#monitor?.received(performance.now()); // nobody listened meanwhile
+      then();
+      this.#read();
+    }, ms);
+  }
+
+  #beat(): void {
+    if (this.#monitor === undefined || !this.#isOpen) return;
+    const now = performance.now();
+    if (this.#outflow.isHeld || this.#delayTimer !== undefined) this.#monitor.received(now);
+    const { send, silence, next } = this.#monitor.check(now);
+    if (silence !== undefined) {
+      this.#abort(new HeartBeatError(`nothing came from ${this.peer} for ${Math.round(silence)} ms`, silence));
+      return;
+    }
+    if (send) this.#outflow.send(HEART_BEAT);
+    if (next !== Infinity) this.#beatTimer = setTimeout(() => this.#beat(), Math.max(1, Math.ceil(next - now)));
+  }
+
+  #leave(): void {
+    if (this.#outflow.isSilent) this.#finish();
+    else void this.close();
+  }
+
+  #abort(reason: Error): void {
+    this.#finish();
+    this.#transport.abort(reason);
+  }
+
+  #closed(): void {
+    this.#finish();
+    this.#ended(this);
+  }
+
+  /** Do nothing more: what was not acknowledged goes to others. */
+  #finish(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#beatTimer);
+    clearTimeout(this.#delayTimer);
+    this.#outflow.end();
+    this.#service.conversation.end();
+    this.#parts.destinations.deliver();
+  }
+}

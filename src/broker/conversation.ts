@@ -1,0 +1,292 @@
+/** What one client has asked for: its subscriptions, transactions and reply queues, and what each of its frames does. */
+import type { ClientFrame, Version } from "../protocol/index.js";
+import { type Destinations, REPLY_QUEUE } from "./destinations.js";
+import type { Pairs } from "./encode.js";
+import type { StoreBounds } from "./options.js";
+import type { Entry } from "./queue.js";
+import { Refusal, quoted } from "./refusal.js";
+import { StoredMessage } from "./stored-message.js";
+import type { AckMode, Delivery, Outlet, Subscription } from "./subscription.js";
+import { Transactions } from "./transactions.js";
+
+/** What a conversation needs of its connection. */
+export interface Speaker {
+  /** The id of the session. */
+  readonly id: string;
+  /** The version agreed on. */
+  version(): Version;
+  mayDeliver(subscription: Subscription): boolean;
+  message(headers: Pairs, message: StoredMessage): void;
+  /** Say that a subscription was ended. */
+  subscriptionEnded(subscription: Subscription, message: string): void;
+}
+
+const TEMP_QUEUE = "/temp-queue/";
+const MOST_SUBSCRIPTIONS = 100_000;
+const MOST_REPLY_QUEUES = 1000;
+
+/** The client's side of the broker's state. It ends with the connection. */
+export class Conversation implements Outlet {
+  readonly #speaker: Speaker;
+  readonly #destinations: Destinations;
+  readonly #transactions: Transactions;
+  /** By id, or by destination where a client of 1.0 gave none. */
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** What was sent and not acknowledged, by what ACK names. */
+  readonly #deliveries = new Map<string, Delivery>();
+  /** By the name that the client gave: `/temp-queue/x`. */
+  readonly #replyQueues = new Map<string, string>();
+  #messages = 0;
+
+  constructor(speaker: Speaker, destinations: Destinations, bounds: StoreBounds) {
+    this.#speaker = speaker;
+    this.#destinations = destinations;
+    this.#transactions = new Transactions(bounds);
+  }
+
+  /** The subscriptions, those to reply queues included. */
+  get subscriptions(): Iterable<Subscription> {
+    return this.#subscriptions.values();
+  }
+
+  /** How many messages were sent to the client and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#deliveries.size;
+  }
+
+  /**
+   * Do what a frame asks for. What comes of it for subscribers goes out at the next {@link Destinations.deliver}.
+   *
+   * @throws Refusal when it cannot be done.
+   */
+  handle(frame: ClientFrame): void {
+    const { headers } = frame;
+    switch (frame.command) {
+      case "SEND":
+        this.#send(frame);
+        break;
+      case "SUBSCRIBE":
+        this.#subscribe(headers);
+        break;
+      case "UNSUBSCRIBE":
+        this.#unsubscribe(headers);
+        break;
+      case "ACK":
+        this.#acknowledge("ack", headers);
+        break;
+      case "NACK":
+        this.#acknowledge("nack", headers);
+        break;
+      case "BEGIN":
+        this.#transactions.begin(headers.get("transaction") ?? "");
+        break;
+      case "COMMIT":
+        this.#commit(headers.get("transaction") ?? "");
+        break;
+      case "ABORT":
+        this.#transactions.finish(headers.get("transaction") ?? "");
+        break;
+      default: // CONNECT, STOMP and DISCONNECT concern the connection
+        break;
+    }
+  }
+
+  /** End everything: what was not acknowledged goes back, open transactions are aborted. */
+  end(): void {
+    this.#transactions.clear();
+    for (const subscription of this.#subscriptions.values()) this.#destinations.unsubscribe(subscription);
+    this.#subscriptions.clear();
+    this.#deliveries.clear();
+    for (const queue of this.#replyQueues.values()) this.#destinations.drop(queue);
+    this.#replyQueues.clear();
+  }
+
+  mayDeliver(subscription: Subscription): boolean {
+    return this.#speaker.mayDeliver(subscription);
+  }
+
+  deliver(subscription: Subscription, entry: Entry): void {
+    const version = this.#speaker.version();
+    const { dialect } = this.#destinations;
+    const number = ++this.#messages;
+    const messageId = `${this.#speaker.id}-${number}`;
+    const ackId = dialect.ackIsMessageId ? messageId : `ack-${number}`;
+    const confirmed = subscription.ack !== "auto";
+    const redelivered = entry.deliveries > 1;
+    if (confirmed) {
+      const id = version === "1.2" ? ackId : messageId;
+      const delivery: Delivery = { subscription, entry, id, transaction: undefined, node: undefined };
+      delivery.node = subscription.unacknowledged.push(delivery);
+      this.#deliveries.set(id, delivery);
+    } else {
+      subscription.queue.settle(entry);
+    }
+    this.#speaker.message(
+      [
+        ["subscription", subscription.id],
+        ["destination", entry.message.destination],
+        ["message-id", messageId],
+        // STOMP 1.2, "MESSAGE": the ack header is there when the subscription needs acknowledgement.
+        ["ack", confirmed && version === "1.2" ? ackId : undefined],
+        ["redelivered", redelivered || dialect.alwaysRedelivered ? redelivered : undefined],
+        ...entry.message.headers,
+      ],
+      entry.message,
+    );
+  }
+
+  overflowed(subscription: Subscription): void {
+    const key = keyOf(subscription.id, subscription.destination);
+    if (this.#subscriptions.get(key) !== subscription) return;
+    this.#end(key, subscription);
+    this.#speaker.subscriptionEnded(
+      subscription,
+      `subscription to ${quoted(subscription.destination)} is too slow: its queue is full`,
+    );
+  }
+
+  #send(frame: ClientFrame): void {
+    const { headers } = frame;
+    const transaction = headers.get("transaction");
+    const replyTo = headers.get("reply-to");
+    const reply = replyTo?.startsWith(TEMP_QUEUE) ? this.#replyQueue(replyTo) : undefined;
+    const destination = this.#resolve(headers.get("destination") ?? "");
+    const message = StoredMessage.of(frame, destination, reply, this.#destinations.dialect.passedOn);
+    if (transaction !== undefined) {
+      this.#transactions.add(transaction, { type: "send", message });
+      return;
+    }
+    this.#destinations.check([message]);
+    this.#destinations.publish(message);
+  }
+
+  #subscribe(headers: ReadonlyMap<string, string>): void {
+    const id = headers.get("id");
+    const destination = headers.get("destination") ?? "";
+    const ack = headers.get("ack") ?? "auto";
+    if (!isAckMode(ack))
+      throw new Refusal(`ack mode ${quoted(ack)} is unknown: it is auto, client or client-individual`);
+    const prefetch = prefetchOf(headers);
+    if (destination.startsWith(TEMP_QUEUE) && this.#destinations.dialect.subscribesToReplies) {
+      throw new Refusal(`${quoted(destination)} is subscribed to by sending with it as reply-to`);
+    }
+    if (destination.startsWith(REPLY_QUEUE)) throw new Refusal(`${quoted(destination)} is private to a connection`);
+    this.#add(id, destination, ack, prefetch, this.#resolve(destination));
+  }
+
+  #add(id: string | undefined, destination: string, ack: AckMode, prefetch: number, queue: string): void {
+    const key = keyOf(id, destination);
+    if (this.#subscriptions.has(key)) throw new Refusal(`there is a subscription ${quoted(id ?? destination)} already`);
+    if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS) {
+      throw new Refusal(`the connection has ${MOST_SUBSCRIPTIONS} subscriptions, which is the limit`);
+    }
+    this.#subscriptions.set(key, this.#destinations.subscribe({ id, destination, ack, prefetch }, queue, this));
+  }
+
+  #unsubscribe(headers: ReadonlyMap<string, string>): void {
+    const id = headers.get("id");
+    const destination = headers.get("destination") ?? "";
+    const key = keyOf(id, destination);
+    const subscription = this.#subscriptions.get(key);
+    if (subscription === undefined) throw new Refusal(`there is no subscription ${quoted(id ?? destination)}`);
+    this.#end(key, subscription);
+  }
+
+  #end(key: string, subscription: Subscription): void {
+    this.#subscriptions.delete(key);
+    for (const { id } of subscription.unacknowledged) this.#deliveries.delete(id);
+    this.#destinations.unsubscribe(subscription);
+  }
+
+  #acknowledge(type: "ack" | "nack", headers: ReadonlyMap<string, string>): void {
+    const id = (this.#speaker.version() === "1.2" ? headers.get("id") : headers.get("message-id")) ?? "";
+    const delivery = this.#deliveries.get(id);
+    if (delivery === undefined || delivery.transaction !== undefined) {
+      throw new Refusal(`there is no message ${quoted(id)} to acknowledge`);
+    }
+    const named = this.#speaker.version() === "1.2" ? undefined : headers.get("subscription");
+    if (named !== undefined && named !== delivery.subscription.id) {
+      throw new Refusal(`message ${quoted(id)} is not of subscription ${quoted(named)}`);
+    }
+    const deadLetter = this.#destinations.dialect.nack === "dead-letter" || headers.get("requeue") === "false";
+    const transaction = headers.get("transaction");
+    if (transaction === undefined) this.#settle(type, delivery, deadLetter);
+    else this.#transactions.add(transaction, { type, delivery, deadLetter });
+  }
+
+  #commit(id: string): void {
+    const operations = this.#transactions.finish(id);
+    this.#destinations.check(operations.flatMap((operation) => (operation.type === "send" ? [operation.message] : [])));
+    for (const operation of operations) {
+      if (operation.type === "send") this.#destinations.publish(operation.message);
+      // It may be gone with its subscription.
+      else if (this.#deliveries.get(operation.delivery.id) === operation.delivery) {
+        this.#settle(operation.type, operation.delivery, operation.deadLetter);
+      }
+    }
+  }
+
+  #settle(type: "ack" | "nack", delivery: Delivery, deadLetter: boolean): void {
+    const { subscription } = delivery;
+    const { queue } = subscription;
+    const settled = this.#takeUpTo(delivery);
+    if (type === "nack" && !deadLetter) queue.giveBack(settled);
+    else {
+      for (const entry of settled) {
+        queue.settle(entry);
+        if (type === "nack") this.#destinations.deadLetter(entry.message);
+      }
+    }
+    queue.offer(subscription);
+  }
+
+  /** Take what an ACK or NACK of `delivery` concerns: it, and in the mode "client" all that was sent before it. */
+  #takeUpTo(delivery: Delivery): Entry[] {
+    const { subscription, node } = delivery;
+    const { unacknowledged } = subscription;
+    const taken: Entry[] = [];
+    let next = subscription.ack === "client" ? unacknowledged.first : node;
+    while (next !== undefined) {
+      const { value, next: following } = next;
+      unacknowledged.remove(next);
+      this.#deliveries.delete(value.id);
+      taken.push(value.entry);
+      next = value === delivery ? undefined : following;
+    }
+    return taken;
+  }
+
+  /** The queue that a destination of the client's names. */
+  #resolve(destination: string): string {
+    if (destination === "") throw new Refusal("the destination is empty");
+    return destination.startsWith(TEMP_QUEUE) ? this.#replyQueue(destination) : destination;
+  }
+
+  #replyQueue(name: string): string {
+    let queue = this.#replyQueues.get(name);
+    if (queue === undefined) {
+      if (this.#replyQueues.size >= MOST_REPLY_QUEUES)
+        throw new Refusal(`the connection has ${MOST_REPLY_QUEUES} reply queues, which is the limit`);
+      queue = `${REPLY_QUEUE}${this.#speaker.id}-${this.#replyQueues.size + 1}`;
+      if (this.#destinations.dialect.subscribesToReplies) this.#add(name, name, "auto", Infinity, queue);
+      else this.#destinations.queue(queue);
+      this.#replyQueues.set(name, queue);
+    }
+    return queue;
+  }
+}
+
+function isAckMode(text: string): text is AckMode {
+  return text === "auto" || text === "client" || text === "client-individual";
+}
+
+function keyOf(id: string | undefined, destination: string): string {
+  return id === undefined ? `destination ${destination}` : `id ${id}`;
+}
+
+/** How many messages may be unacknowledged, as RabbitMQ and ActiveMQ are told. */
+function prefetchOf(headers: ReadonlyMap<string, string>): number {
+  const text = headers.get("prefetch-count") ?? headers.get("activemq.prefetchSize") ?? "0";
+  if (!/^[0-9]{1,9}$/.test(text)) throw new Refusal(`prefetch-count ${quoted(text)} is no number`);
+  return Number(text) || Infinity;
+}

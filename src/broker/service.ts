@@ -1,0 +1,159 @@
+/** What is done about each frame of one client: it is handled, confirmed or refused, or a script has its way with it. */
+import { type ClientFrame, type ServerCommand, type Version, headerPairs } from "../protocol/index.js";
+import { admit } from "./admission.js";
+import { Conversation, type Speaker } from "./conversation.js";
+import type { Destinations } from "./destinations.js";
+import type { Pairs } from "./encode.js";
+import type { Decision, ErrorAnswer, Scripts } from "./faults.js";
+import type { ResolvedOptions } from "./options.js";
+import { Refusal } from "./refusal.js";
+
+/** What all connections of a broker share. */
+export interface BrokerParts {
+  readonly options: ResolvedOptions;
+  readonly destinations: Destinations;
+  readonly scripts: Scripts;
+}
+
+/** What a service needs of its connection. */
+export interface Wire extends Omit<Speaker, "subscriptionEnded"> {
+  readonly kind: "stream" | "messages";
+  /** Whether a session was established. */
+  readonly isConnected: boolean;
+  /** Say CONNECTED. */
+  connected(headers: Readonly<Record<string, string>>): void;
+  write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body?: string): void;
+  /** Close after what was sent; but a connection that is silent does not say even that. */
+  leave(): void;
+  /** Handle no frame for so many ms, then call `then` and go on. */
+  wait(ms: number, then: () => void): void;
+  silence(): void;
+  closeAfter(octets: number): void;
+  cut(): void;
+  close(): Promise<void>;
+}
+
+/** What becomes of a frame's receipt: it is sent, or not, or kept by a script. */
+type ReceiptFate = "send" | "drop" | Decision;
+
+/** Serves one client. */
+export class Service {
+  readonly conversation: Conversation;
+  /** The login that was given. */
+  login: string | undefined;
+  readonly #parts: BrokerParts;
+  readonly #wire: Wire;
+
+  constructor(parts: BrokerParts, wire: Wire) {
+    this.#parts = parts;
+    this.#wire = wire;
+    const speaker: Speaker = {
+      id: wire.id,
+      version: (): Version => wire.version(),
+      mayDeliver: (subscription) => wire.mayDeliver(subscription),
+      message: (headers, message) => wire.message(headers, message),
+      subscriptionEnded: ({ id }, message) => this.error({ message, headers: { subscription: id } }),
+    };
+    this.conversation = new Conversation(speaker, parts.destinations, parts.options.store);
+  }
+
+  /** Do what is to be done about a frame. */
+  take(frame: ClientFrame, decision: Decision | undefined): void {
+    if (decision === undefined) this.#serve(frame, "send");
+    else this.#follow(frame, decision);
+    this.#parts.destinations.deliver();
+  }
+
+  /** Send an ERROR: about `frame`, if there is one. */
+  error({ message, body = "", headers = {}, receiptId, close }: ErrorAnswer, frame?: ClientFrame): void {
+    const { dialect } = this.#parts.options;
+    const receipt = (receiptId ?? dialect.errorNamesReceipt) ? frame?.headers.get("receipt") : undefined;
+    const own = [
+      ["message", message],
+      ["content-type", "text/plain"],
+      ["receipt-id", receipt],
+    ] as const;
+    const closes = close ?? (this.#wire.isConnected ? dialect.errorsEnd === "always" : dialect.refusalEnds);
+    this.#wire.write("ERROR", [...own, ...headerPairs(headers)], body);
+    if (closes) this.#wire.leave();
+  }
+
+  /** Do what a script says. */
+  #follow(frame: ClientFrame, decision: Decision): void {
+    const { answer } = decision;
+    switch (answer.type) {
+      case "ignore":
+        break;
+      case "hold-receipt":
+        this.#serve(frame, decision);
+        break;
+      case "drop-receipt":
+        this.#serve(frame, "drop");
+        break;
+      case "silence":
+        this.#wire.silence();
+        this.#serve(frame, "send");
+        break;
+      case "close-after":
+        this.#wire.closeAfter(answer.octets);
+        this.#serve(frame, "send");
+        break;
+      case "error":
+        this.error(answer.error, frame);
+        break;
+      case "delay":
+        this.#wire.wait(answer.ms, () => this.take(frame, undefined));
+        break;
+      case "cut":
+      case "close":
+        if (answer.when === "handled") this.#serve(frame, "drop");
+        else if (answer.when === "answered") this.#serve(frame, "send");
+        if (answer.type === "cut") this.#wire.cut();
+        else void this.#wire.close();
+        break;
+    }
+  }
+
+  /** Handle a frame, and confirm or refuse it. */
+  #serve(frame: ClientFrame, fate: ReceiptFate): void {
+    const { destinations } = this.#parts;
+    try {
+      if (frame.command === "CONNECT" || frame.command === "STOMP") this.#connect(frame);
+      else if (frame.command === "DISCONNECT") this.#disconnect(frame, fate);
+      else {
+        this.conversation.handle(frame);
+        // The receipt of a SUBSCRIBE goes out before the first MESSAGE, whatever the broker.
+        if (destinations.dialect.messageBeforeReceipt && frame.command !== "SUBSCRIBE") destinations.deliver();
+        this.#confirm(frame, fate);
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.error({ message: error.message }, frame);
+    }
+  }
+
+  #connect(frame: ClientFrame): void {
+    const { options } = this.#parts;
+    admit(frame.headers, options);
+    this.login = frame.headers.get("login");
+    this.#wire.connected({ server: options.dialect.server, session: this.#wire.id });
+  }
+
+  #disconnect(frame: ClientFrame, fate: ReceiptFate): void {
+    this.conversation.end();
+    const isUnheard = this.#wire.kind === "messages" && !this.#parts.options.dialect.receiptOfDisconnectInMessages;
+    if (isUnheard) this.#wire.leave();
+    else this.#confirm(frame, fate, () => this.#wire.leave());
+  }
+
+  /** Send the receipt that a frame asks for, if that is its fate, and do `then` after it. */
+  #confirm(frame: ClientFrame, fate: ReceiptFate, then?: () => void): void {
+    const receipt = frame.headers.get("receipt");
+    const send = (): void => {
+      if (receipt !== undefined) this.#wire.write("RECEIPT", [["receipt-id", receipt]]);
+      then?.();
+    };
+    if (fate === "send") send();
+    else if (fate !== "drop") fate.hold(send);
+  }
+}
