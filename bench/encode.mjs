@@ -1,0 +1,216 @@
+/** The encode workloads: a SEND to text and to octets. What each candidate makes is checked first, by this library's decoder. */
+import { Buffer } from "node:buffer";
+import { Writable } from "node:stream";
+import { FrameImpl } from "@stomp/stompjs";
+import stompit from "stompit";
+import webstomp from "webstomp-client";
+import { compare } from "./measure.mjs";
+import { SEND } from "./workloads.mjs";
+
+const { destination, contentType, traces, bodies, large } = SEND;
+const OCTETS = "application/octet-stream";
+const textEncoder = new TextEncoder();
+
+/** @typedef {string | Uint8Array | ArrayBuffer | undefined} Encoded */
+
+/**
+ * Makes the frame number `index` (below 256). `undefined`: it went elsewhere, see `sent`.
+ *
+ * @typedef {object} Encoder
+ * @property {string} name
+ * @property {(index: number) => Encoded} encode
+ * @property {() => Promise<Uint8Array>} [sent] what was written since the last call
+ */
+
+/** @type {Readonly<Record<string, { title: string, encoders: (cores: [string, any][]) => Encoder[] }>>} */
+const WORKLOADS = {
+  "small-text": {
+    title: "small JSON SEND to text",
+    encoders: (cores) => [
+      ...cores.map(([name, core]) => ({ name, encode: libraryText(core) })),
+      { name: "stompjs", encode: stompjsText },
+      stompitEncoder((index) => bodies[index] ?? "", contentType),
+      { name: "webstomp", encode: webstompText },
+      { name: "floor", encode: floorText },
+    ],
+  },
+  "small-bytes": {
+    title: "small JSON SEND to octets",
+    encoders: (cores) => [
+      ...cores.map(([name, core]) => ({ name, encode: toOctets(libraryText(core)) })),
+      { name: "stompjs", encode: toOctets(stompjsText) },
+      stompitEncoder((index) => bodies[index] ?? "", contentType),
+      { name: "webstomp", encode: toOctets(webstompText) },
+      { name: "floor", encode: toOctets(floorText) },
+    ],
+  },
+  "binary-1m": {
+    title: "1 MiB binary SEND",
+    encoders: (cores) => [
+      ...cores.map(([name, core]) => ({ name, encode: libraryOctets(core) })),
+      { name: "stompjs", encode: stompjsOctets },
+      stompitEncoder(() => large, OCTETS),
+      { name: "floor", encode: floorOctets },
+    ],
+  },
+};
+
+/** A socket's `write` of text ends in octets: so do these. */
+function toOctets(/** @type {(index: number) => Encoded} */ encode) {
+  return (/** @type {number} */ index) => {
+    const frame = encode(index);
+    return typeof frame === "string" ? textEncoder.encode(frame) : frame;
+  };
+}
+
+function libraryText(/** @type {any} */ { FrameEncoder }) {
+  const encoder = new FrameEncoder({ version: "1.2" });
+  return (/** @type {number} */ index) =>
+    encoder.encode("SEND", { destination, "content-type": contentType, "x-trace": traces[index] }, bodies[index]);
+}
+
+function libraryOctets(/** @type {any} */ { FrameEncoder }) {
+  const encoder = new FrameEncoder({ version: "1.2" });
+  return (/** @type {number} */ index) =>
+    encoder.encode("SEND", { destination, "content-type": OCTETS, "x-trace": traces[index] }, large);
+}
+
+function stompjsText(/** @type {number} */ index) {
+  const headers = Object.assign({ destination }, { "content-type": contentType, "x-trace": traces[index] });
+  return new FrameImpl({ command: "SEND", headers, body: bodies[index], escapeHeaderValues: true }).serialize();
+}
+
+function stompjsOctets(/** @type {number} */ index) {
+  const headers = Object.assign({ destination }, { "content-type": OCTETS, "x-trace": traces[index] });
+  return new FrameImpl({ command: "SEND", headers, binaryBody: large, escapeHeaderValues: true }).serialize();
+}
+
+function webstompText(/** @type {number} */ index) {
+  const headers = Object.assign({}, { "content-type": contentType, "x-trace": traces[index] });
+  headers.destination = destination;
+  return webstomp.Frame.marshall("SEND", headers, bodies[index]);
+}
+
+/** The same text with the checks, the escapes and the order of headers left out. */
+function floorText(/** @type {number} */ index) {
+  const body = bodies[index] ?? "";
+  return `SEND\ndestination:${destination}\ncontent-type:${contentType}\nx-trace:${traces[index]}\ncontent-length:${Buffer.byteLength(body)}\n\n${body}\0`;
+}
+
+function floorOctets(/** @type {number} */ index) {
+  const head = `SEND\ndestination:${destination}\ncontent-type:${OCTETS}\nx-trace:${traces[index]}\ncontent-length:${large.length}\n\n`;
+  const frame = new Uint8Array(head.length + large.length + 1);
+  textEncoder.encodeInto(head, frame);
+  frame.set(large, head.length);
+  return frame;
+}
+
+/** It writes a frame in pieces to a socket: here to one that keeps nothing of them. */
+function stompitEncoder(/** @type {(index: number) => string | Uint8Array} */ body, /** @type {string} */ type) {
+  /** @type {Buffer[] | undefined} */
+  let kept;
+  const socket = new Writable({
+    write(chunk, _encoding, done) {
+      kept?.push(chunk);
+      done();
+    },
+  });
+  socket.setMaxListeners(0);
+  const outgoing = new stompit.OutgoingFrameStream(socket);
+  outgoing.setVersion("1.2");
+  return {
+    name: "stompit",
+    encode(/** @type {number} */ index) {
+      const octets = body(index);
+      const length = typeof octets === "string" ? Buffer.byteLength(octets) : octets.length;
+      const frame = outgoing.frame("SEND", {
+        destination,
+        "content-type": type,
+        "x-trace": traces[index],
+        "content-length": length,
+      });
+      frame.write(octets);
+      frame.end();
+      return undefined;
+    },
+    async sent() {
+      kept = [];
+      this.encode(7);
+      await settled();
+      const octets = Buffer.concat(kept);
+      kept = undefined;
+      return octets;
+    },
+  };
+}
+
+function settled() {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/**
+ * @param {{ cores: [string, any][], rounds: number, roundTime: number, rows?: readonly string[] }} options
+ * @param {(row: import("./report.mjs").Row) => void} report
+ */
+export async function measureEncoding({ cores, rounds, roundTime, rows }, report) {
+  for (const [key, { title, encoders }] of Object.entries(WORKLOADS)) {
+    if (rows !== undefined && !rows.includes(key)) continue;
+    /** @type {Map<string, string>} */
+    const marks = new Map();
+    const candidates = [];
+    for (const encoder of encoders(cores)) {
+      const isRight = isFrame(cores[0]?.[1], await octetsOf(encoder), key === "binary-1m" ? large : bodies[7]);
+      if (isRight) candidates.push(candidateOf(encoder));
+      else marks.set(encoder.name, "wrong");
+    }
+    const results = await compare(candidates, { rounds, roundTime });
+    report({ group: "encode", key, title, unit: "ns", per: BATCH, results, marks });
+  }
+}
+
+async function octetsOf(/** @type {Encoder} */ encoder) {
+  if (encoder.sent !== undefined) return encoder.sent();
+  const frame = encoder.encode(7);
+  return typeof frame === "string" ? textEncoder.encode(frame) : new Uint8Array(frame ?? []);
+}
+
+function isFrame(
+  /** @type {any} */ { FrameDecoder },
+  /** @type {Uint8Array} */ octets,
+  /** @type {string | Uint8Array | undefined} */ body,
+) {
+  const decoder = new FrameDecoder({ version: "1.2" });
+  decoder.push(octets);
+  const frame = decoder.next();
+  const { headers } = frame;
+  return (
+    headers.get("destination") === destination &&
+    headers.get("x-trace") === traces[7] &&
+    (typeof body === "string" ? frame.text() === body : Buffer.compare(frame.body, body ?? new Uint8Array()) === 0)
+  );
+}
+
+/** Frames for each turn of the event loop, without which stompit's streams do not go on. */
+const BATCH = 16;
+
+/** @returns {import("./measure.mjs").Candidate} */
+function candidateOf(/** @type {Encoder} */ encoder) {
+  const isStream = encoder.sent !== undefined;
+  return {
+    name: encoder.name,
+    async run(times) {
+      let sum = 0;
+      for (let time = 0; time < times; time++) {
+        for (let index = 0; index < BATCH; index++) {
+          const frame = encoder.encode((time * BATCH + index) & 255);
+          // One character of it is read: so a string is not left as a rope that nobody has joined.
+          if (typeof frame === "string") sum += frame.charCodeAt(frame.length - 1);
+        }
+        if (isStream) await settled();
+      }
+      if (sum !== 0) throw new Error(`${encoder.name} made a frame that does not end in a NUL`);
+    },
+  };
+}
