@@ -61,8 +61,9 @@ const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
  */
 export function readWebSocketRequest(url: string | URL, options: WebSocketOptions): WebSocketRequest {
   const parsed = readUrl(url);
-  const { protocols = DEFAULT_PROTOCOLS, factory, headers, maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = options;
-  if (!Array.isArray(protocols)) throw new TypeError("protocols must be an array of subprotocols");
+  const protocols: readonly string[] = options.protocols ?? DEFAULT_PROTOCOLS;
+  const { factory, headers, maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = options;
+  if (!Array.isArray(options.protocols ?? [])) throw new TypeError("protocols must be an array of subprotocols");
   for (const [index, protocol] of protocols.entries()) {
     if (typeof protocol !== "string" || !TOKEN.test(protocol)) {
       throw new TypeError(`protocols must be names of subprotocols, and ${JSON.stringify(protocol)} is none`);

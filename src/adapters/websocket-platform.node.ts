@@ -17,8 +17,8 @@ import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 export function preparePlatform({ options, maxMessageSize }: WebSocketRequest): WebSocket.ClientOptions {
   const { headers, agent, tls, perMessageDeflate = false } = options;
   return {
-    // The types of `ws` have an outdated checkServerIdentity; it hands these on to tls.connect.
-    ...(tls === undefined ? {} : (secured(tls) as object as WebSocket.ClientOptions)),
+    // Only an object: the types of `ws` have an outdated checkServerIdentity. It hands these on to tls.connect.
+    ...(tls === undefined ? {} : (secured(tls) as object)),
     ...(headers === undefined ? {} : { headers: { ...headers } }),
     // An http.Agent: typed as an object, since the types of Node are not there in a browser.
     ...(agent === undefined ? {} : { agent: agent as NonNullable<WebSocket.ClientOptions["agent"]> }),
@@ -42,6 +42,9 @@ export function openWebSocket(
   }
 }
 
+/** Where messages are compressed, `drained` waits while more octets than this are not written. */
+const HIGH_WATER_MARK = 65_536;
+
 class NodeSocket implements PlatformSocket {
   readonly #socket: WebSocket;
   readonly #request: WebSocketRequest;
@@ -50,6 +53,7 @@ class NodeSocket implements PlatformSocket {
   /** What is under the WebSocket: writes are coalesced there, and it tells when it has room. */
   #stream: Duplex | undefined;
   #corked = false;
+  #compresses = false;
   #drained: Deferred<void> | undefined;
 
   constructor(socket: WebSocket, request: WebSocketRequest, events: PlatformEvents) {
@@ -60,6 +64,7 @@ class NodeSocket implements PlatformSocket {
     socket.on("unexpected-response", (_request: ClientRequest, response) => this.#refused(response));
     socket.on("open", () => {
       this.#state = "open";
+      this.#compresses = socket.extensions !== "";
       events.opened(socket.protocol);
     });
     // `ws` delivers one Buffer with binaryType "nodebuffer", its default; text as well as binary.
@@ -79,11 +84,14 @@ class NodeSocket implements PlatformSocket {
       this.#stream.cork();
       process.nextTick(this.#uncork, this.#stream);
     }
-    this.#socket.send(chunk);
+    if (this.#compresses) this.#socket.send(chunk, this.#written);
+    else this.#socket.send(chunk);
   }
 
   drained(): Promise<void> {
-    if (this.#state === "gone" || this.#stream?.writableNeedDrain !== true) return Promise.resolve();
+    // What is still to be compressed is not in the stream yet.
+    const busy = this.#compresses ? this.buffered > HIGH_WATER_MARK : this.#stream?.writableNeedDrain === true;
+    if (this.#state === "gone" || !busy) return Promise.resolve();
     this.#drained ??= deferred();
     return this.#drained.promise;
   }
@@ -105,6 +113,10 @@ class NodeSocket implements PlatformSocket {
     this.#socket.terminate();
   }
 
+  readonly #written = (): void => {
+    if (this.buffered <= HIGH_WATER_MARK) this.#settleDrained();
+  };
+
   readonly #uncork = (stream: Duplex): void => {
     this.#corked = false;
     stream.uncork();
@@ -115,14 +127,20 @@ class NodeSocket implements PlatformSocket {
     // `ws` refuses both of these as well, but with errors that have no code.
     const chosen = response.headers["sec-websocket-protocol"] ?? "";
     const mismatch = subprotocolError(this.#request, chosen);
-    if (mismatch !== undefined) return this.#fail(mismatch);
+    if (mismatch !== undefined) {
+      this.#fail(mismatch);
+      return;
+    }
     const { peer, protocols } = this.#request;
     if (chosen === "" && protocols.length > 0) {
       const reason = `the server chose none of the subprotocols ${protocols.join(", ")}; if it speaks STOMP all the same, pass protocols: []`;
-      return this.#fail(openError(peer, reason));
+      this.#fail(openError(peer, reason));
+      return;
     }
     this.#stream = response.socket;
-    this.#stream.on("drain", () => this.#settleDrained());
+    this.#stream.on("drain", () => {
+      if (!this.#compresses) this.#settleDrained();
+    });
   }
 
   #refused(response: IncomingMessage): void {

@@ -12,7 +12,7 @@ export interface Dialled {
 /** Make the error that a dial rejects with. `cause` is the platform's error. */
 export function dialError(dialled: Dialled, cause: unknown): ConnectError {
   const code = codeOf(cause);
-  const advice = code === undefined ? undefined : adviceOn(code, dialled.service);
+  const advice = code === undefined ? undefined : adviceOn(code, messageOf(cause, code), dialled.service);
   const reason = advice ?? messageOf(cause, code);
   return new ConnectError("dial", `could not connect to ${dialled.peer}: ${reason}`, { cause });
 }
@@ -28,7 +28,7 @@ function messageOf(error: unknown, code: string | undefined): string {
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
-function adviceOn(code: string, service: string): string | undefined {
+function adviceOn(code: string, message: string, service: string): string | undefined {
   switch (code) {
     case "ECONNREFUSED":
       return `nobody listens there (${code}); is the broker running, and is this its ${service} port?`;
@@ -55,7 +55,7 @@ function adviceOn(code: string, service: string): string | undefined {
       // A refusal of Node's HTTP parser, where it speaks of a WebSocket handshake.
       if (code.startsWith("HPE_"))
         return `it does not answer in HTTP there (${code}); is this its ${service} port, and does that want TLS?`;
-      return code.startsWith("ERR_SSL_") || code === "EPROTO" ? adviceOnTls(code) : adviceOnCertificate(code);
+      return code.startsWith("ERR_SSL_") || code === "EPROTO" ? adviceOnTls(code, message) : adviceOnCertificate(code);
   }
 }
 
@@ -79,9 +79,9 @@ function adviceOnCertificate(code: string): string | undefined {
   }
 }
 
-function adviceOnTls(code: string): string {
-  // A TLS alert is the peer's refusal; anything else here is an answer that is no TLS at all.
-  return code.includes("ALERT")
+function adviceOnTls(code: string, message: string): string {
+  // A TLS alert is the peer's refusal; anything else here is an answer that is no TLS at all. EPROTO can be either.
+  return code.includes("ALERT") || message.includes("alert")
     ? `it refused the TLS handshake (${code}); does it want a client certificate (tls.cert and tls.key), or another version of TLS?`
     : `it does not speak TLS there (${code}); is this its port for TLS?`;
 }

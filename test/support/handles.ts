@@ -1,21 +1,12 @@
-/** Count what the process keeps open: sockets, servers, timers and requests. */
-export function openHandles(): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
-  return counts;
+/** What the process keeps open. */
+const NAMES = ["TCPSocketWrap", "TLSWrap", "PipeWrap", "TCPConnectWrap", "PipeConnectWrap", "Timeout"];
+
+/** Count sockets, servers and timers: what a transport that has ended must not leave behind. */
+export function openConnections(): number {
+  return process.getActiveResourcesInfo().filter((name) => NAMES.includes(name)).length;
 }
 
-/** The handles of connections and timers, which a transport that has ended must not leave behind. */
-export function openConnections(): number {
-  const counts = openHandles();
-  const names = [
-    "TCPSocketWrap",
-    "TLSWrap",
-    "PipeWrap",
-    "TCPConnectWrap",
-    "PipeConnectWrap",
-    "Timeout",
-    "GetAddrInfoReqWrap",
-  ];
-  return names.reduce((sum, name) => sum + (counts[name] ?? 0), 0);
+/** Let the event loop turn until no more of them are open than `count`; a test that waits in vain runs out of time. */
+export async function untilClosed(count: number): Promise<void> {
+  while (openConnections() > count) await new Promise((resolve) => setImmediate(resolve));
 }

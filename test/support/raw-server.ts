@@ -13,13 +13,13 @@ export interface RawServer extends AsyncDisposable {
   reset(socket: Socket): void;
 }
 
-/** Serve plain TCP, or TLS where options for that are given. */
-export function rawServer(tls?: TlsOptions): Promise<RawServer> {
-  return tls === undefined ? listen(createServer(), "connection") : listen(createTlsServer(tls), "secureConnection");
-}
-
-/** Listen on a free port; `event` tells of a connection that is open. */
-export async function listen(server: Server, event: string): Promise<RawServer> {
+/** Serve plain TCP, or TLS where options for that are given; on 127.0.0.1, another address, or a Unix domain socket. */
+export async function rawServer(
+  options: { readonly tls?: TlsOptions; readonly host?: string; readonly path?: string } = {},
+): Promise<RawServer> {
+  const { tls, path, host = "127.0.0.1" } = options;
+  const server: Server = tls === undefined ? createServer() : createTlsServer(tls);
+  const event = tls === undefined ? "connection" : "secureConnection";
   const sockets: Socket[] = [];
   const opened = new Set<Socket>();
   const accepted: Socket[] = [];
@@ -39,11 +39,10 @@ export async function listen(server: Server, event: string): Promise<RawServer> 
     if (next === undefined) accepted.push(socket);
     else next(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(path === undefined ? { port: 0, host } : { path }, resolve));
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
   return {
-    port: address.port,
+    port: address === null || typeof address === "string" ? 0 : address.port,
     sockets,
     accept: () => {
       const socket = accepted.shift();

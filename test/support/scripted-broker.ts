@@ -106,7 +106,11 @@ export class ScriptedBroker {
   message(subscription: string, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): void {
     this.#messages++;
     const id = `m-${this.#messages}`;
-    this.send("MESSAGE", { subscription, "message-id": id, destination: "/queue/a", ack: `ack-${id}`, ...headers }, body);
+    this.send(
+      "MESSAGE",
+      { subscription, "message-id": id, destination: "/queue/a", ack: `ack-${id}`, ...headers },
+      body,
+    );
   }
   #messages = 0;
 
