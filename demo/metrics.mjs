@@ -43,7 +43,13 @@ export class Metrics {
   /** Load averages over 1, 5 and 15 minutes (0 on Windows). */
   load() {
     const [one = 0, five = 0, fifteen = 0] = os.loadavg();
-    return { at: Date.now(), one: round(one), five: round(five), fifteen: round(fifteen), cores: os.availableParallelism() };
+    return {
+      at: Date.now(),
+      one: round(one),
+      five: round(five),
+      fifteen: round(fifteen),
+      cores: os.availableParallelism(),
+    };
   }
 
   /** How late the event loop of this process was since the last call, in ms. */

@@ -19,11 +19,19 @@ const USAGE = `usage: npm start -- [--port N] [--broker URL [--login NAME] [--pa
 function readArguments() {
   const text = /** @type {const} */ ({ type: "string" });
   const { values } = parseArgs({
-    options: { port: text, broker: text, login: text, passcode: text, host: text, help: { type: "boolean", short: "h" } },
+    options: {
+      port: text,
+      broker: text,
+      login: text,
+      passcode: text,
+      host: text,
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help === true) return undefined;
   const port = Number(values.port ?? 0);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error(`--port must be from 0 to 65535, not ${values.port}`);
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new Error(`--port must be from 0 to 65535, not ${values.port}`);
   const { broker, login, host } = values;
   if (broker === undefined && (login !== undefined || values.passcode !== undefined || host !== undefined)) {
     throw new Error("--login, --passcode and --host are for the broker that --broker names");
@@ -77,7 +85,9 @@ async function main() {
     const client = await connect(forProducer.url, { ...forProducer.options, signal: stop.signal });
     const page = await servePage({ ...forPage, topics: TOPICS }, given.port);
     console.log(`page:      ${page.url}`);
-    console.log(`broker:    ${forPage.url}${own === undefined ? "" : ` and ${forProducer.url} (built-in, for development)`}`);
+    console.log(
+      `broker:    ${forPage.url}${own === undefined ? "" : ` and ${forProducer.url} (built-in, for development)`}`,
+    );
     console.log(`producer:  ${TOPICS}… each second, over ${forProducer.url.startsWith("ws") ? "WebSocket" : "TCP"}`);
     console.log("stop with Ctrl-C");
     try {
@@ -93,7 +103,8 @@ async function main() {
 
 main().catch((/** @type {unknown} */ error) => {
   // What a user can do something about is told in a line; anything else with its stack.
-  const known = error instanceof StompError || (error instanceof Error && !("stack" in error && error.name !== "Error"));
+  const known =
+    error instanceof StompError || (error instanceof Error && !("stack" in error && error.name !== "Error"));
   if (error instanceof DOMException && error.name === "AbortError") return;
   console.error(known || error instanceof TypeError ? `stompede: ${/** @type {Error} */ (error).message}` : error);
   process.exitCode = 1;

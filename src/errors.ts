@@ -152,7 +152,11 @@ export class ConnectionLostError extends StompError {
   /** `"not-sent"`: the broker cannot have the frame. `"unknown"`: it may have it, and may have acted on it. */
   readonly outcome: Outcome;
 
-  constructor(message: string, outcome: Outcome, options?: { cause?: unknown; code?: "connection-lost" | "heart-beat" }) {
+  constructor(
+    message: string,
+    outcome: Outcome,
+    options?: { cause?: unknown; code?: "connection-lost" | "heart-beat" },
+  ) {
     super(options?.code ?? "connection-lost", message, options);
     this.outcome = outcome;
   }

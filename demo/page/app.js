@@ -57,7 +57,10 @@ const gigabytes = (bytes) => Math.round(bytes / 1e7) / 100;
 
 const show = {
   cpu({ at, all, cores }) {
-    cpuChart ??= new Chart("cpu", ["all", ...cores.map((_, i) => `core ${i + 1}`)].slice(0, 9), { unit: " %", max: 100 });
+    cpuChart ??= new Chart("cpu", ["all", ...cores.map((_, i) => `core ${i + 1}`)].slice(0, 9), {
+      unit: " %",
+      max: 100,
+    });
     cpuChart.add(at, [all, ...cores]);
     element("cpu-now").value = `${all.toFixed(1)} %`;
   },

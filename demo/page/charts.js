@@ -21,12 +21,21 @@ export class Chart {
         cursor: { show: false },
         scales: { y: { range: (_plot, _low, high) => [0, max ?? Math.max(1, high * 1.1)] } },
         axes: [
-          { ...axis, space: 70, values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString()) },
+          {
+            ...axis,
+            space: 70,
+            values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString()),
+          },
           { ...axis, size: 52, values: (_plot, values) => values.map((value) => `${value}${unit}`) },
         ],
         series: [
           {},
-          ...names.map((label, i) => ({ label, stroke: STROKES[i % STROKES.length], width: 1.5, points: { show: false } })),
+          ...names.map((label, i) => ({
+            label,
+            stroke: STROKES[i % STROKES.length],
+            width: 1.5,
+            points: { show: false },
+          })),
         ],
       },
       this.#data,

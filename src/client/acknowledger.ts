@@ -16,7 +16,11 @@ export interface Acknowledger {
   settleAfterHandler(command: "ACK" | "NACK", subscription: Subscription, message: Message): void;
 }
 
-type Send = (command: "ACK" | "NACK", pairs: readonly (readonly [string, HeaderValue | undefined])[], options: SettleOptions) => Promise<void>;
+type Send = (
+  command: "ACK" | "NACK",
+  pairs: readonly (readonly [string, HeaderValue | undefined])[],
+  options: SettleOptions,
+) => Promise<void>;
 
 /**
  * Settles the messages that one subscription got in one session. A message is settled once: brokers end the connection
@@ -56,7 +60,7 @@ export class SessionSettler implements Settler {
       }
       return this.#settle(command, message, options);
     } catch (error) {
-      return Promise.reject(error as Error); // what was thrown above, or the signal's reason, untouched
+      return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
   }
 
@@ -65,13 +69,17 @@ export class SessionSettler implements Settler {
     if (ack === "auto") {
       // Brokers take an ACK here for an error, and some end the connection.
       if (command === "ACK") return Promise.resolve();
-      throw new InvalidStateError(`NACK needs the ack mode "client" or "client-individual", subscription ${id} has "auto"`);
+      throw new InvalidStateError(
+        `NACK needs the ack mode "client" or "client-individual", subscription ${id} has "auto"`,
+      );
     }
     if (command === "NACK" && this.#connection.version === "1.0") {
       throw new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0");
     }
     if (!this.#connection.isOpen) {
-      throw new StaleMessageError(`message ${message.messageId} came in a session that has ended; the broker delivers it again`);
+      throw new StaleMessageError(
+        `message ${message.messageId} came in a session that has ended; the broker delivers it again`,
+      );
     }
     if (!this.#subscription.isLive) {
       throw new InvalidStateError(`message ${message.messageId} is the broker's again: subscription ${id} has ended`);

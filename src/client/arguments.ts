@@ -12,5 +12,7 @@ export function checkDestination(destination: unknown): void {
 export function checkBody(body: Body): void {
   if (typeof body === "string" || body instanceof Uint8Array || body instanceof ArrayBuffer) return;
   const kind = body === null ? "null" : typeof body;
-  throw new TypeError(`body must be a string, Uint8Array or ArrayBuffer, not ${kind}; JSON.stringify makes a string of an object`);
+  throw new TypeError(
+    `body must be a string, Uint8Array or ArrayBuffer, not ${kind}; JSON.stringify makes a string of an object`,
+  );
 }

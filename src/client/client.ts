@@ -1,14 +1,7 @@
 /** The client: it connects, sends and subscribes over the connection it has, and tells what happens. */
 import { ConnectionLostError, InvalidStateError, StompError } from "../errors.js";
 import { checkTimeout } from "../internal/duration.js";
-import {
-  type Body,
-  type ClientCommand,
-  type HeadersInit,
-  type HeaderValue,
-  headerPairs,
-  isCommandOf,
-} from "../protocol/index.js";
+import { type Body, type ClientCommand, type HeadersInit, headerPairs, isCommandOf } from "../protocol/index.js";
 import type { Dial } from "../transport.js";
 import { checkBody, checkDestination } from "./arguments.js";
 import { Connection, type ConnectionOwner, type SessionInfo } from "./connection.js";
@@ -161,7 +154,7 @@ export class DialClient implements AsyncDisposable {
       addHeaders(pairs, options.headers, "SEND", ["destination", "receipt"]);
       return this.#request("SEND", pairs, body, options, destination, options.contentLength);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
@@ -190,7 +183,12 @@ export class DialClient implements AsyncDisposable {
    *
    * Rejects as `send` does; with InvalidStateError for CONNECT, STOMP and DISCONNECT, which are the client's.
    */
-  sendFrame(command: ClientCommand, headers: HeadersInit = {}, body: Body = "", options: SendFrameOptions = {}): Promise<void> {
+  sendFrame(
+    command: ClientCommand,
+    headers: HeadersInit = {},
+    body: Body = "",
+    options: SendFrameOptions = {},
+  ): Promise<void> {
     try {
       if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
       if (command === "CONNECT" || command === "STOMP" || command === "DISCONNECT") {
@@ -202,9 +200,16 @@ export class DialClient implements AsyncDisposable {
       const receipt = given === undefined ? options.receipt : String(given);
       const others = pairs.filter(([name]) => name !== "receipt");
       const { contentLength } = options;
-      return this.#request(command, others, body, receipt === undefined ? options : { ...options, receipt }, "", contentLength);
+      return this.#request(
+        command,
+        others,
+        body,
+        receipt === undefined ? options : { ...options, receipt },
+        "",
+        contentLength,
+      );
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
@@ -238,7 +243,12 @@ export class DialClient implements AsyncDisposable {
         timeout: this.#options.connectTimeout,
         signal,
         connectionOver: (transport) => {
-          connection = new Connection(transport, this.#options, this.#ownerOf(() => connection), this.#frameListeners);
+          connection = new Connection(
+            transport,
+            this.#options,
+            this.#ownerOf(() => connection),
+            this.#frameListeners,
+          );
           return connection;
         },
       });

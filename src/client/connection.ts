@@ -5,7 +5,7 @@ import {
   type Outcome,
   ProtocolError,
   ServerError,
-  StompError,
+  type StompError,
 } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import {
@@ -137,7 +137,13 @@ export class Connection {
    *
    * @throws TypeError, RangeError or InvalidStateError before a byte leaves.
    */
-  send(command: ClientCommand, headers: HeadersInit, body: Body, contentLength: boolean, receipt?: ReceiptWait): Promise<void> {
+  send(
+    command: ClientCommand,
+    headers: HeadersInit,
+    body: Body,
+    contentLength: boolean,
+    receipt?: ReceiptWait,
+  ): Promise<void> {
     this.#write(command, headers, body, contentLength);
     if (receipt !== undefined) return this.#receipts.wait(receipt.id, receipt.what, receipt.timeout, receipt.signal);
     if (this.#transport.buffered <= HIGH_WATER) return DONE;
@@ -194,7 +200,12 @@ export class Connection {
     this.#monitor?.sent(performance.now());
   }
 
-  #writeBytes(command: ClientCommand, headers: HeadersInit, body: Uint8Array | ArrayBuffer, contentLength: boolean): void {
+  #writeBytes(
+    command: ClientCommand,
+    headers: HeadersInit,
+    body: Uint8Array | ArrayBuffer,
+    contentLength: boolean,
+  ): void {
     const transport = this.#transport;
     const bytes = body instanceof Uint8Array ? body : new Uint8Array(body);
     if (transport.kind === "messages") {
@@ -285,7 +296,13 @@ export class Connection {
       cause ??= error;
     }
     const why = cause instanceof Error ? cause.message : "the peer closed the connection";
-    this.#end(new ConnectionLostError(`connection to ${this.peer} lost: ${why}`, "unknown", cause === undefined ? {} : { cause }));
+    this.#end(
+      new ConnectionLostError(
+        `connection to ${this.peer} lost: ${why}`,
+        "unknown",
+        cause === undefined ? {} : { cause },
+      ),
+    );
   }
 
   #end(reason: StompError | undefined): void {
@@ -337,9 +354,12 @@ export class Connection {
     }
     if (send) this.#transport.send(HEART_BEAT);
     if (next === Infinity) return;
-    this.#timer = setTimeout(() => {
-      this.#checkHeartBeat();
-    }, Math.max(1, Math.ceil(next - now)));
+    this.#timer = setTimeout(
+      () => {
+        this.#checkHeartBeat();
+      },
+      Math.max(1, Math.ceil(next - now)),
+    );
   }
 
   #stopTimer(): void {
@@ -352,6 +372,7 @@ const MOST_DETAILS = 4096;
 
 function serverErrorOf(frame: ServerFrame): ServerError {
   const details = frame.text().slice(0, MOST_DETAILS);
-  const message = frame.headers.get("message") ?? (details.split("\n", 1)[0] || "the broker sent an ERROR without a message");
+  const message =
+    frame.headers.get("message") ?? (details.split("\n", 1)[0] || "the broker sent an ERROR without a message");
   return new ServerError(message, details, frame.headers);
 }

@@ -77,7 +77,11 @@ function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Trans
         (error: unknown) => {
           signal.removeEventListener("abort", aborted);
           if (signal.aborted) return; // `aborted` has rejected
-          reject(error instanceof ConnectError ? error : new ConnectError("dial", dialFailed(target, error), { cause: error }));
+          reject(
+            error instanceof ConnectError
+              ? error
+              : new ConnectError("dial", dialFailed(target, error), { cause: error }),
+          );
         },
       );
   });
@@ -89,8 +93,10 @@ function dialFailed(target: string, error: unknown): string {
 
 async function handshake(connection: Connection, signal: AbortSignal): Promise<SessionInfo> {
   const aborted = (): void => {
-    const { reason } = signal;
-    connection.abort(reason instanceof StompError ? reason : new ConnectionLostError("connecting was aborted", "not-sent"));
+    const reason: unknown = signal.reason;
+    connection.abort(
+      reason instanceof StompError ? reason : new ConnectionLostError("connecting was aborted", "not-sent"),
+    );
   };
   signal.addEventListener("abort", aborted, { once: true });
   try {
@@ -113,7 +119,8 @@ function handshakeError(peer: string, error: unknown): unknown {
     });
   }
   if (error instanceof ProtocolError) {
-    const hint = error.reason === "version-mismatch" ? "offer a version that it speaks" : "does a STOMP broker listen there?";
+    const hint =
+      error.reason === "version-mismatch" ? "offer a version that it speaks" : "does a STOMP broker listen there?";
     return new ConnectError("handshake", `no session with ${peer}: ${error.message}; ${hint}`, { cause: error });
   }
   if (error instanceof ConnectionLostError) {

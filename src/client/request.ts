@@ -56,7 +56,12 @@ export type Pairs = (readonly [name: string, value: HeaderValue | undefined])[];
  *
  * @throws TypeError when one of those is among the headers.
  */
-export function addHeaders(pairs: Pairs, headers: HeadersInit | undefined, command: string, own: readonly string[]): void {
+export function addHeaders(
+  pairs: Pairs,
+  headers: HeadersInit | undefined,
+  command: string,
+  own: readonly string[],
+): void {
   if (headers === undefined) return;
   for (const name of own) {
     if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of ${command} is an argument of its own`);

@@ -119,7 +119,7 @@ export class Subscriber implements SubscriptionHost {
       this.#end(subscription, undefined);
       return sent ?? Promise.resolve();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

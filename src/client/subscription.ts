@@ -202,7 +202,8 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
     }
     this.#unread.push(message);
     this.#bytes += size;
-    if (!this.#crowded && (this.#unread.length >= messages * CROWDED || this.#bytes >= bytes * CROWDED)) this.#setCrowded(true);
+    if (!this.#crowded && (this.#unread.length >= messages * CROWDED || this.#bytes >= bytes * CROWDED))
+      this.#setCrowded(true);
   }
 
   #take(): Message | undefined {

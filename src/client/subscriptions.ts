@@ -40,7 +40,8 @@ export class Subscriptions {
   add(subscription: Subscription): void {
     const { id } = subscription;
     if (this.#byId.has(id)) throw new InvalidStateError(`subscription id ${JSON.stringify(id)} is in use`);
-    if (this.#used.has(id)) throw new InvalidStateError(`subscription id ${JSON.stringify(id)} was used before on this connection`);
+    if (this.#used.has(id))
+      throw new InvalidStateError(`subscription id ${JSON.stringify(id)} was used before on this connection`);
     this.#byId.set(id, subscription);
   }
 

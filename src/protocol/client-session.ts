@@ -5,13 +5,7 @@ import { FrameDecoder } from "./decoder.js";
 import { FrameEncoder } from "./encoder.js";
 import type { Body, Frame } from "./frame.js";
 import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "./headers.js";
-import {
-  type HeartBeat,
-  NO_HEART_BEAT,
-  heartBeatHeader,
-  negotiateHeartBeat,
-  parseHeartBeat,
-} from "./heart-beat.js";
+import { type HeartBeat, NO_HEART_BEAT, heartBeatHeader, negotiateHeartBeat, parseHeartBeat } from "./heart-beat.js";
 import type { Limits } from "./limits.js";
 import { quirksOf } from "./quirks.js";
 import { type Phase, nextPhase } from "./state.js";
@@ -176,7 +170,10 @@ export class ClientSession {
     const version = frame.headers.get("version") ?? "1.0";
     if (!isVersion(version) || !this.#versions.includes(version)) {
       const offered = acceptVersionOf(this.#versions);
-      throw new ProtocolError("version-mismatch", `the server chose version ${JSON.stringify(version.slice(0, 40))}, offered were ${offered}`);
+      throw new ProtocolError(
+        "version-mismatch",
+        `the server chose version ${JSON.stringify(version.slice(0, 40))}, offered were ${offered}`,
+      );
     }
     this.#heartBeat = negotiateHeartBeat(this.#wanted, parseHeartBeat(frame.headers.get("heart-beat")));
     const quirks = this.#strict ? {} : quirksOf(frame.headers.get("server"), version);
@@ -190,7 +187,8 @@ export class ClientSession {
     const phase = this.#allow(command);
     const version = this.version ?? "1.0";
     // STOMP 1.1 brought NACK.
-    if (command === "NACK" && version === "1.0") throw new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0");
+    if (command === "NACK" && version === "1.0")
+      throw new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0");
     requireArgument(command, version, headers);
     return phase;
   }

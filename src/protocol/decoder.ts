@@ -2,10 +2,10 @@
 import { octetsToText, strictUtf8ToText, textToUtf8, utf8Length } from "#text";
 import { LimitError, ProtocolError } from "../errors.js";
 import { BodyBuffer, checkUncountedBody } from "./body-buffer.js";
-import { type Command, mayHaveBody } from "./command.js";
+import { COMMANDS, type Command, mayHaveBody } from "./command.js";
 import type { Escapes } from "./escape.js";
 import { Frame } from "./frame.js";
-import { type HeadRules, checkHeaderCount, commandOf, headersOfBlock, readHead } from "./head.js";
+import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock, readHead } from "./head.js";
 import type { FrameHeaders } from "./headers.js";
 import { type Limits, limitsOf } from "./limits.js";
 import { PartialHead } from "./partial-head.js";
@@ -26,12 +26,19 @@ export interface DecoderOptions {
 
 const LF = 0x0a;
 const CR = 0x0d;
+const COLON = 0x3a;
 
-/** A head of the common kind: no carriage return, a name and a colon in each line. (That of octets is of ASCII besides.) */
-const COMMON_HEAD = /[A-Z]+\n(?:[^:\n\r]+:[^\n\r]*\n){0,64}\n/y;
-const COMMON_ASCII_HEAD = /[A-Z]+\n(?:[^:\n\r\x80-\uffff]+:[^\n\r\x80-\uffff]*\n){0,64}\n/y;
-/** Octets are turned to text for that search this many at a time, so that what is kept of a head keeps no more than this. */
+/**
+ * Header lines of the common kind, up to `content-length:`, the blank line, or the first line that is of another kind:
+ * each has a name and a colon, and no carriage return. (Those of octets are of ASCII besides.)
+ */
+const COMMON_LINES = /(?:(?!content-length:)[^:\n\r]+:[^\n\r]*\n){0,64}(?:content-length:)?/y;
+const COMMON_ASCII_LINES =
+  /(?:(?!content-length:)[^:\n\r\x80-\uffff]+:[^\n\r\x80-\uffff]*\n){0,64}(?:content-length:)?/y;
+/** Octets are turned to text for that search this many at a time, so that what is kept of a frame keeps no more than this. */
 const WINDOW = 4096;
+/** Numbers of so many digits are exact. */
+const MOST_DIGITS = 15;
 /** So many lines of three characters fit in a limit on headers that lines need not be counted below it. */
 const SHORTEST_LINE = 3;
 
@@ -53,15 +60,20 @@ export class FrameDecoder {
   #text: string | undefined;
   #at = 0;
 
-  // The window of #bytes as text.
+  // The window: what of the chunk is there as text. Of a chunk of text it is all.
   #window = "";
   #windowFrom = 0;
+  #windowIsAscii = false;
+
+  // The head read last, with the length that it announces of the body (undefined: up to the first NUL).
+  #command: Command = "MESSAGE";
+  #commandLine = "MESSAGE\n";
+  #headers = NO_HEADERS;
+  #length: number | undefined;
 
   // A frame that began in an earlier chunk.
   readonly #partialHead: PartialHead;
   #inHead = false;
-  #command: Command = "MESSAGE";
-  #headers: FrameHeaders | undefined;
   #body: BodyBuffer | undefined;
 
   #surrogate = "";
@@ -95,7 +107,7 @@ export class FrameDecoder {
 
   /** Whether part of a frame has arrived: the stream must not end here. */
   get midFrame(): boolean {
-    return this.#inHead || this.#headers !== undefined || this.#surrogate !== "";
+    return this.#inHead || this.#body !== undefined || this.#surrogate !== "";
   }
 
   /** Take a chunk. Octets must not change afterwards: frames may be views of them. */
@@ -134,8 +146,9 @@ export class FrameDecoder {
   end(): void {
     if (this.#fault !== undefined) throw this.#fault;
     if (!this.midFrame) return;
-    this.#fail(new ProtocolError("truncated", "the stream ended inside a frame"));
-    throw this.#fault;
+    const fault = new ProtocolError("truncated", "the stream ended inside a frame");
+    this.#fail(fault);
+    throw fault;
   }
 
   #fail(error: ProtocolError): void {
@@ -143,7 +156,6 @@ export class FrameDecoder {
     this.#queue = [];
     this.#close();
     this.#body = undefined;
-    this.#headers = undefined;
   }
 
   #open(chunk: Uint8Array | string): void {
@@ -158,8 +170,11 @@ export class FrameDecoder {
     }
     this.#at = 0;
     if (typeof opened !== "string") this.#bytes = opened;
-    else if (this.#inHead || this.#headers !== undefined) this.#toBytes(opened);
-    else this.#text = opened;
+    else if (this.#inHead || this.#body !== undefined) this.#toBytes(opened);
+    else {
+      this.#text = opened;
+      this.#setWindow(opened);
+    }
   }
 
   /** Go on with octets: for what spans chunks of text, and for all that is not common. */
@@ -172,6 +187,13 @@ export class FrameDecoder {
     }
     this.#close();
     if (whole !== "") this.#bytes = textToUtf8(whole);
+  }
+
+  #setWindow(text: string): void {
+    this.#window = text;
+    this.#windowFrom = this.#at;
+    // A unit is an octet where it is of ASCII; where it stands for an octet of another kind it counts as more.
+    this.#windowIsAscii = utf8Length(text) === text.length;
   }
 
   /** The chunk is used up. */
@@ -191,12 +213,12 @@ export class FrameDecoder {
       this.#close();
       return undefined;
     }
-    const frame = this.#rules.strict ? undefined : this.#frameOfText(text, from);
-    if (frame === undefined) {
-      this.#toBytes(from === 0 ? text : text.slice(from));
-      return this.#nextOfBytes();
+    if (!this.#rules.strict && this.#readCommonHead(COMMON_LINES)) {
+      const frame = this.#bodyOfText(text);
+      if (frame !== undefined) return frame;
     }
-    return frame;
+    this.#toBytes(from === 0 ? text : text.slice(from));
+    return this.#nextOfBytes();
   }
 
   #skipEolsOfText(text: string): number {
@@ -211,36 +233,34 @@ export class FrameDecoder {
     return at;
   }
 
-  /** The frame at `from`, when it is whole and of the common kind. */
-  #frameOfText(text: string, from: number): Frame | undefined {
-    COMMON_HEAD.lastIndex = from;
-    if (!COMMON_HEAD.test(text)) return undefined;
-    const bodyFrom = COMMON_HEAD.lastIndex;
-    const head = text.slice(from, bodyFrom - 1);
-    const { limits } = this.#rules;
-    if (head.length * 3 > limits.headerBytes && utf8Length(head) > limits.headerBytes) return undefined;
-    const command = this.#readCommonHead(head);
-    const headers = this.#takeHeaders();
-    const length = this.#bodyLength(command, headers);
+  /** Read the body that follows a head; `undefined` when it is not whole, or not where its length says. */
+  #bodyOfText(text: string): Frame | undefined {
+    const from = this.#at;
+    const length = this.#length;
     let to: number;
     if (length === undefined) {
-      to = text.indexOf("\0", bodyFrom);
+      to = text.indexOf("\0", from);
       if (to < 0) return undefined;
     } else {
-      // A count of octets is a place in the text where the body is of ASCII, or where its length in UTF-8 agrees.
-      to = bodyFrom + length;
-      if (text.charCodeAt(to) !== 0 || utf8Length(text.slice(bodyFrom, to)) !== length) {
-        to = text.lastIndexOf("\0");
-        if (to < bodyFrom || utf8Length(text.slice(bodyFrom, to)) !== length) return undefined;
-      }
+      to = this.#endOfText(text, from, length);
+      if (to < 0) return undefined;
     }
-    const body = text.slice(bodyFrom, to);
-    if (length === undefined) {
+    const body = text.slice(from, to);
+    if (length === undefined && body !== "") {
+      const { limits } = this.#rules;
       if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
-      if (body !== "") checkMayHaveBody(command);
+      checkMayHaveBody(this.#command);
     }
     this.#at = to + 1;
-    return new Frame(command, headers, body);
+    return new Frame(this.#command, this.#headers, body);
+  }
+
+  /** Where the NUL is after so many octets of text, or -1. A NUL found there by chance is not enough. */
+  #endOfText(text: string, from: number, length: number): number {
+    let to = from + length;
+    if (text.charCodeAt(to) === 0 && (this.#windowIsAscii || utf8Length(text.slice(from, to)) === length)) return to;
+    to = text.lastIndexOf("\0");
+    return to >= from && utf8Length(text.slice(from, to)) === length ? to : -1;
   }
 
   // ---- octets
@@ -248,14 +268,14 @@ export class FrameDecoder {
   #nextOfBytes(): Frame | undefined {
     const bytes = this.#bytes;
     if (bytes === undefined) return undefined;
-    if (this.#headers !== undefined) return this.#continueBody(bytes, this.#headers);
+    if (this.#body !== undefined) return this.#continueBody(bytes, this.#body);
     if (!this.#inHead) {
       this.#skipEols(bytes);
       if (this.#at === bytes.length) {
         this.#close();
         return undefined;
       }
-      if (!this.#rules.strict && this.#commonHead(bytes)) return this.#startBody(bytes, this.#takeHeaders());
+      if (!this.#rules.strict && this.#commonHead(bytes)) return this.#startBody(bytes);
       this.#partialHead.start(this.#crlf());
       this.#inHead = true;
     }
@@ -276,39 +296,71 @@ export class FrameDecoder {
   /** Read the head at the place reached, if it is whole in this chunk and of the common kind. */
   #commonHead(bytes: Uint8Array): boolean {
     for (;;) {
-      const from = this.#at - this.#windowFrom;
-      if (from < this.#window.length) {
-        COMMON_ASCII_HEAD.lastIndex = from;
-        if (COMMON_ASCII_HEAD.test(this.#window)) {
-          const end = COMMON_ASCII_HEAD.lastIndex;
-          if (end - from - 1 > this.#rules.limits.headerBytes) return false;
-          this.#command = this.#readCommonHead(this.#window.slice(from, end - 1));
-          this.#at = this.#windowFrom + end;
-          return true;
-        }
+      const left = this.#windowFrom + this.#window.length - this.#at;
+      if (left > 0) {
+        if (this.#readCommonHead(this.#windowIsAscii ? COMMON_LINES : COMMON_ASCII_LINES)) return true;
         // Perhaps the window ends too early.
-        if (from === 0 || this.#windowFrom + this.#window.length === bytes.length) return false;
+        if (left === this.#window.length || this.#at + left === bytes.length) return false;
       }
-      this.#windowFrom = this.#at;
-      this.#window = octetsToText(bytes, this.#at, Math.min(bytes.length, this.#at + WINDOW));
+      this.#setWindow(octetsToText(bytes, this.#at, Math.min(bytes.length, this.#at + WINDOW)));
     }
   }
 
-  /** Read a head of the common kind: from the command to the line feed of the last header line. */
-  #readCommonHead(head: string): Command {
-    const eol = head.indexOf("\n");
-    const command = commandOf(head.slice(0, eol));
+  // ---- heads
+
+  /** Read the head at the place reached, if it is whole in the window and of the common kind; then go on to its body. */
+  #readCommonHead(lines: RegExp): boolean {
+    const window = this.#window;
+    const from = this.#at - this.#windowFrom;
+    // Most frames have the command of the one before.
+    if (!window.startsWith(this.#commandLine, from) && !this.#readCommandLine(window, from)) return false;
+    const block = from + this.#commandLine.length - 1;
+    lines.lastIndex = block + 1;
+    let to = lines.test(window) ? lines.lastIndex : from;
+    let length: number | undefined;
+    if (window.charCodeAt(to - 1) === COLON) {
+      const end = window.indexOf("\n", to);
+      length = countOf(window, to, end);
+      if (length === undefined) return false;
+      to = end + 1;
+      if (window.charCodeAt(to) !== LF) {
+        lines.lastIndex = to;
+        to = lines.test(window) ? lines.lastIndex : from;
+      }
+    }
+    if (window.charCodeAt(to) !== LF || window.charCodeAt(to - 1) !== LF) return false;
     const { limits } = this.#rules;
-    if (head.length > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(head) - 1, limits);
-    this.#headers = headersOfBlock(command, head.slice(eol), this.#rules);
-    return command;
+    const size = to - from;
+    if (size * 3 > limits.headerBytes && utf8Length(window.slice(from, to)) > limits.headerBytes) return false;
+    if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(window.slice(block, to)) - 1, limits);
+    this.#headers = headersOfBlock(this.#command, window.slice(block, to), this.#rules);
+    this.#setLength(length);
+    this.#at = this.#windowFrom + to + 1;
+    return true;
   }
 
-  #takeHeaders(): FrameHeaders {
-    const headers = this.#headers;
-    if (headers === undefined) throw new TypeError("no head was read"); // cannot be: each caller has just read one
-    this.#headers = undefined;
-    return headers;
+  #readCommandLine(window: string, from: number): boolean {
+    const eol = window.indexOf("\n", from);
+    const line = window.slice(from, eol);
+    if (eol < 0 || !COMMANDS.has(line)) return false;
+    this.#setCommand(commandOf(line));
+    return true;
+  }
+
+  #setCommand(command: Command): void {
+    this.#command = command;
+    this.#commandLine = `${command}\n`;
+  }
+
+  /** Take a length that was announced, once it is within the limit. */
+  #setLength(length: number | undefined): void {
+    if (length !== undefined) {
+      const { bodyBytes } = this.#rules.limits;
+      if (length > bodyBytes)
+        throw new LimitError(`frame body is ${length} bytes, limit is ${bodyBytes}`, length, bodyBytes);
+      if (length > 0) checkMayHaveBody(this.#command);
+    }
+    this.#length = length;
   }
 
   #continueHead(bytes: Uint8Array): Frame | undefined {
@@ -327,8 +379,10 @@ export class FrameDecoder {
     if (text === undefined) throw new ProtocolError("invalid-utf8", "header is not UTF-8");
     const { command, headers } = readHead(text, head.crlf, this.#rules);
     this.#inHead = false;
-    this.#command = command;
-    return this.#startBody(bytes, headers);
+    this.#setCommand(command);
+    this.#headers = headers;
+    this.#setLength(lengthOf(headers));
+    return this.#startBody(bytes);
   }
 
   /** Before a version is agreed on, and in 1.2, each line chooses its end; in 1.0 and 1.1 the command line chooses for all. */
@@ -338,58 +392,72 @@ export class FrameDecoder {
     return strict ? "none" : "all";
   }
 
-  #startBody(bytes: Uint8Array, headers: FrameHeaders): Frame | undefined {
-    const command = this.#command;
+  // ---- bodies
+
+  #startBody(bytes: Uint8Array): Frame | undefined {
     const from = this.#at;
-    const length = this.#bodyLength(command, headers);
+    const length = this.#length;
     const { limits } = this.#rules;
     if (length === undefined) {
       // Most frames without a count have no body.
       const to = bytes[from] === 0 ? from : bytes.indexOf(0, from);
       checkUncountedBody((to < 0 ? bytes.length : to) - from, limits);
-      if (to !== from && from < bytes.length) checkMayHaveBody(command);
-      if (to >= 0) return this.#frame(command, headers, bytes, from, to);
+      if (to !== from && from < bytes.length) checkMayHaveBody(this.#command);
+      if (to >= 0) return this.#frame(bytes, from, to);
     } else if (from + length < bytes.length) {
-      checkNul(bytes[from + length]);
-      return this.#frame(command, headers, bytes, from, from + length);
+      // STOMP 1.2, "STOMP Frames": the body is followed by the NUL octet.
+      if (bytes[from + length] !== 0) throw missingNul();
+      return this.#frame(bytes, from, from + length);
     }
-    this.#headers = headers;
     this.#body = new BodyBuffer(length, limits);
-    return this.#continueBody(bytes, headers);
+    return this.#continueBody(bytes, this.#body);
   }
 
-  #frame(command: Command, headers: FrameHeaders, bytes: Uint8Array, from: number, to: number): Frame {
+  #frame(bytes: Uint8Array, from: number, to: number): Frame {
     this.#at = to + 1;
-    return from === to ? new Frame(command, headers, "") : new Frame(command, headers, undefined, bytes, from, to);
+    if (from === to) return new Frame(this.#command, this.#headers, "");
+    const end = to - this.#windowFrom;
+    const isText = this.#windowIsAscii && end <= this.#window.length;
+    const text = isText ? this.#window.slice(from - this.#windowFrom, end) : undefined;
+    return new Frame(this.#command, this.#headers, text, bytes, from, to);
   }
 
-  #continueBody(bytes: Uint8Array, headers: FrameHeaders): Frame | undefined {
-    const body = this.#body;
-    if (body === undefined) throw new TypeError("no body was begun"); // cannot be: it is made together with #headers
+  #continueBody(bytes: Uint8Array, body: BodyBuffer): Frame | undefined {
     if (!body.isCounted && this.#at < bytes.length && bytes[this.#at] !== 0) checkMayHaveBody(this.#command);
     this.#at = body.take(bytes, this.#at);
     if (!body.isWhole) {
       this.#close();
       return undefined;
     }
-    this.#headers = undefined;
     this.#body = undefined;
-    return new Frame(this.#command, headers, undefined, body.bytes, 0, body.length);
+    return new Frame(this.#command, this.#headers, undefined, body.bytes, 0, body.length);
   }
+}
 
-  /** The announced length of the body, checked; `undefined`: it ends at the first NUL. */
-  #bodyLength(command: Command, headers: FrameHeaders): number | undefined {
-    const text = headers.get("content-length");
-    if (text === undefined) return undefined;
-    // STOMP 1.2, "Header content-length": "an octet count". Digits only: no sign, no padding, no exponent.
-    if (!/^[0-9]+$/.test(text)) {
-      throw new ProtocolError("bad-content-length", `content-length ${JSON.stringify(text.slice(0, 40))} is no octet count`);
-    }
-    const length = Number(text);
-    checkBody(length, this.#rules.limits);
-    if (length > 0) checkMayHaveBody(command);
-    return length;
+/** The announced length of the body, checked; `undefined`: it ends at the first NUL. */
+function lengthOf(headers: FrameHeaders): number | undefined {
+  const text = headers.get("content-length");
+  if (text === undefined) return undefined;
+  // STOMP 1.2, "Header content-length": "an octet count". Digits only: no sign, no padding, no exponent.
+  if (!/^[0-9]+$/.test(text)) {
+    throw new ProtocolError(
+      "bad-content-length",
+      `content-length ${JSON.stringify(text.slice(0, 40))} is no octet count`,
+    );
   }
+  return Number(text);
+}
+
+/** The number that the digits between `from` and `to` are; `undefined` when there is anything else, or too many. */
+function countOf(text: string, from: number, to: number): number | undefined {
+  if (to <= from || to - from > MOST_DIGITS) return undefined;
+  let count = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    count = count * 10 + digit;
+  }
+  return count;
 }
 
 function countLines(text: string): number {
@@ -398,18 +466,10 @@ function countLines(text: string): number {
   return count;
 }
 
-/** @throws LimitError for a body, announced or come, beyond the limit. */
-function checkBody(length: number, limits: Limits): void {
-  if (length > limits.bodyBytes) {
-    throw new LimitError(`frame body is ${length} bytes, limit is ${limits.bodyBytes}`, length, limits.bodyBytes);
-  }
-}
-
 function checkMayHaveBody(command: Command): void {
   if (!mayHaveBody(command)) throw new ProtocolError("unexpected-body", `${command} frame has a body`);
 }
 
-/** STOMP 1.2, "STOMP Frames": the body is followed by the NUL octet. */
-function checkNul(octet: number | undefined): void {
-  if (octet !== 0) throw new ProtocolError("missing-nul", "no NUL after a body of the announced content-length");
+function missingNul(): ProtocolError {
+  return new ProtocolError("missing-nul", "no NUL after a body of the announced content-length");
 }

@@ -132,7 +132,7 @@ export class FrameEncoder {
 }
 
 function checkContentLength(value: HeaderValue, length: number, contentLength: boolean): void {
-  if (!contentLength) throw new TypeError("header \"content-length\" is given, and to be left out");
+  if (!contentLength) throw new TypeError('header "content-length" is given, and to be left out');
   if (Number(value) !== length) {
     throw new RangeError(`header "content-length" is ${String(value)}, the body has ${length} bytes`);
   }

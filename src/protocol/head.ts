@@ -22,6 +22,9 @@ const TRIMMED: BlockReading = { escapes: "none", trim: true };
 const ESCAPED_11: BlockReading = { escapes: "1.1", trim: false };
 const ESCAPED_12: BlockReading = { escapes: "1.2", trim: false };
 
+/** The headers of a frame without any. */
+export const NO_HEADERS: FrameHeaders = new FrameHeaders("\n", PLAIN);
+
 /**
  * Make the headers of a block whose lines are known to have a name, a colon and no carriage return. `block` begins
  * with the line feed of the command line, and ends with the line feed of the last header line.
@@ -93,7 +96,10 @@ function checkLine(line: string, command: Command, rules: HeadRules): void {
   }
   if (!rules.strict) return;
   if (rules.version === "1.0" && colon === line.length - 1) {
-    throw new ProtocolError("invalid-header", `header ${quote(name)} has an empty value, which STOMP 1.0 does not have`);
+    throw new ProtocolError(
+      "invalid-header",
+      `header ${quote(name)} has an empty value, which STOMP 1.0 does not have`,
+    );
   }
   if (escapesIn(command, rules) !== "none" && line.includes(":", colon + 1)) {
     throw new ProtocolError("invalid-header", `header ${quote(name)} has a colon that is not escaped`);

@@ -9,11 +9,12 @@ export type HeaderValue = string | number | boolean;
  * Entries whose value is `undefined` are left out. What is given is never changed.
  */
 export type HeadersInit =
-  | Readonly<Record<string, HeaderValue | undefined>>
-  | Iterable<readonly [name: string, value: HeaderValue | undefined]>;
+  Readonly<Record<string, HeaderValue | undefined>> | Iterable<readonly [name: string, value: HeaderValue | undefined]>;
 
 /** Whether `headers` is an iterable of pairs, not a plain object. */
-export function isIterableHeaders(headers: HeadersInit): headers is Iterable<readonly [string, HeaderValue | undefined]> {
+export function isIterableHeaders(
+  headers: HeadersInit,
+): headers is Iterable<readonly [string, HeaderValue | undefined]> {
   return typeof (headers as { [Symbol.iterator]?: unknown })[Symbol.iterator] === "function"; // asks only whether it is there
 }
 
@@ -77,26 +78,22 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
 
   /** The value of a header; `undefined` when there is none of that name. */
   get(name: string): string | undefined {
-    if (this.#map === undefined && this.#reading.escapes === "none") {
-      const needle = needleFor(name);
-      if (needle !== "") {
-        const at = this.#block.indexOf(needle);
-        if (at < 0) return undefined;
-        const from = at + needle.length;
-        const value = this.#block.slice(from, this.#block.indexOf("\n", from));
-        return this.#reading.trim ? trimSpaces(value) : value;
-      }
-    }
-    return this.#parsed().get(name);
+    const needle = needleFor(name);
+    if (needle === "" || this.#map !== undefined) return this.#parsed().get(name);
+    const block = this.#block;
+    const at = block.indexOf(needle);
+    if (at < 0) return undefined;
+    const from = at + needle.length;
+    const value = block.slice(from, block.indexOf("\n", from));
+    const { escapes, trim } = this.#reading;
+    if (escapes !== "none") return unescapeHeader(value, escapes);
+    return trim ? trimSpaces(value) : value;
   }
 
   /** Whether there is a header of that name. */
   has(name: string): boolean {
-    if (this.#map === undefined && this.#reading.escapes === "none") {
-      const needle = needleFor(name);
-      if (needle !== "") return this.#block.includes(needle);
-    }
-    return this.#parsed().has(name);
+    const needle = needleFor(name);
+    return needle === "" || this.#map !== undefined ? this.#parsed().has(name) : this.#block.includes(needle);
   }
 
   /** All values of a header, in the order of the frame. */
@@ -110,7 +107,7 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
   *pairs(): Generator<[name: string, value: string], void, undefined> {
     const block = this.#block;
     const { escapes, trim } = this.#reading;
-    for (let from = 1; from < block.length; ) {
+    for (let from = 1; from < block.length;) {
       const end = block.indexOf("\n", from);
       const colon = block.indexOf(":", from);
       const value = unescapeHeader(block.slice(colon + 1, end), escapes);
@@ -144,7 +141,10 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
   }
 
   /** Call `callback` for each name, in the order of the frame. */
-  forEach(callback: (value: string, name: string, headers: ReadonlyMap<string, string>) => void, thisArg?: unknown): void {
+  forEach(
+    callback: (value: string, name: string, headers: ReadonlyMap<string, string>) => void,
+    thisArg?: unknown,
+  ): void {
     for (const [name, value] of this.#parsed()) callback.call(thisArg, value, name, this);
   }
 

@@ -27,7 +27,10 @@ export function parseHeartBeat(text: string | undefined): HeartBeat {
   if (text === undefined) return NO_HEART_BEAT;
   const match = /^([0-9]{1,12}),([0-9]{1,12})$/.exec(text);
   if (match === null) {
-    throw new ProtocolError("invalid-header", `heart-beat header ${JSON.stringify(text.slice(0, 40))} is not two numbers`);
+    throw new ProtocolError(
+      "invalid-header",
+      `heart-beat header ${JSON.stringify(text.slice(0, 40))} is not two numbers`,
+    );
   }
   return { outgoing: Number(match[1]), incoming: Number(match[2]) };
 }

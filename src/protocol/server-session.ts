@@ -5,13 +5,7 @@ import { FrameDecoder } from "./decoder.js";
 import { FrameEncoder } from "./encoder.js";
 import type { Body, Frame } from "./frame.js";
 import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "./headers.js";
-import {
-  type HeartBeat,
-  NO_HEART_BEAT,
-  heartBeatHeader,
-  negotiateHeartBeat,
-  parseHeartBeat,
-} from "./heart-beat.js";
+import { type HeartBeat, NO_HEART_BEAT, heartBeatHeader, negotiateHeartBeat, parseHeartBeat } from "./heart-beat.js";
 import type { Limits } from "./limits.js";
 import { type Phase, nextPhase } from "./state.js";
 import { missingHeader, requireHeaders } from "./validate.js";
@@ -157,7 +151,10 @@ export class ServerSession {
     const accepted = frame.headers.get("accept-version");
     const version = negotiateVersion(accepted, this.#versions);
     if (version === undefined) {
-      throw new ProtocolError("version-mismatch", `no common version: the client accepts ${accepted ?? "1.0"}, supported are ${acceptVersionOf(this.#versions)}`);
+      throw new ProtocolError(
+        "version-mismatch",
+        `no common version: the client accepts ${accepted ?? "1.0"}, supported are ${acceptVersionOf(this.#versions)}`,
+      );
     }
     // Of the headers that 1.1 and later require, many clients leave out `host`.
     if (this.#strict) requireHeaders(frame.command, version, frame.headers);

@@ -66,6 +66,9 @@ export function missingHeader(command: Command, version: Version, has: (name: st
 export function requireHeaders(command: Command, version: Version, headers: ReadonlyMap<string, string>): void {
   const missing = missingHeader(command, version, (name) => headers.has(name));
   if (missing !== undefined) {
-    throw new ProtocolError("missing-header", `${command} frame has no ${missing} header, which STOMP ${version} requires`);
+    throw new ProtocolError(
+      "missing-header",
+      `${command} frame has no ${missing} header, which STOMP ${version} requires`,
+    );
   }
 }

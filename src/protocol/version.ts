@@ -45,5 +45,7 @@ export function acceptVersionOf(versions: readonly Version[]): string {
 
 /** The WebSocket subprotocols of these versions, the newest first: `v12.stomp`, `v11.stomp`, `v10.stomp`. */
 export function subprotocolsOf(versions: readonly Version[]): string[] {
-  return VERSIONS.filter((version) => versions.includes(version)).map((version) => `v${version.replace(".", "")}.stomp`);
+  return VERSIONS.filter((version) => versions.includes(version)).map(
+    (version) => `v${version.replace(".", "")}.stomp`,
+  );
 }

@@ -12,7 +12,12 @@ describe("connecting", () => {
       session: { heartBeat: { outgoing: 5000, incoming: 20_000 } },
       connected: { server: "test/1", session: "s-1" },
     });
-    const client = new DialClient(broker.dial, { login: "ann", passcode: "secret", host: "vhost", headers: { "client-id": "c" } });
+    const client = new DialClient(broker.dial, {
+      login: "ann",
+      passcode: "secret",
+      host: "vhost",
+      headers: { "client-id": "c" },
+    });
     const statuses: Status[] = [];
     client.onStatus((status) => statuses.push(status));
     await client.connect();
@@ -65,7 +70,8 @@ describe("connecting", () => {
     expect(error).toMatchObject({
       code: "connect",
       stage: "handshake",
-      message: "memory: refused the connection: Bad CONNECT (Access refused for user 'ann'); check login, passcode and host",
+      message:
+        "memory: refused the connection: Bad CONNECT (Access refused for user 'ann'); check login, passcode and host",
     });
     expect((error as ConnectError).cause).toBeInstanceOf(ServerError);
     await broker.gone; // a refused socket is closed by us: RabbitMQ would keep it for 10 s
@@ -210,7 +216,9 @@ describe("wrong options", () => {
   test("a passcode that CONNECT cannot express is refused before a byte leaves, and not shown", async () => {
     const broker = new ScriptedBroker();
     const client = new DialClient(broker.dial, { ...NO_BEAT, passcode: "se\ncret" });
-    await expect(client.connect()).rejects.toThrow(new TypeError('header "passcode" has a line feed, which cannot be escaped here'));
+    await expect(client.connect()).rejects.toThrow(
+      new TypeError('header "passcode" has a line feed, which cannot be escaped here'),
+    );
     expect(broker.raw).toEqual([]);
   });
 });
@@ -242,7 +250,8 @@ describe("connecting that takes too long", () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(await connecting).toMatchObject({
       stage: "handshake",
-      message: "no CONNECTED from memory: within 10000 ms; does a STOMP broker listen there, or a server of another protocol?",
+      message:
+        "no CONNECTED from memory: within 10000 ms; does a STOMP broker listen there, or a server of another protocol?",
     });
     await broker.gone;
     expect(vi.getTimerCount()).toBe(0);

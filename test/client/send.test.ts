@@ -9,7 +9,10 @@ import {
 } from "../../src/errors.js";
 import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
 
-async function connected(script: ScriptOptions = {}, options = {}): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+async function connected(
+  script: ScriptOptions = {},
+  options = {},
+): Promise<{ broker: ScriptedBroker; client: DialClient }> {
   const broker = new ScriptedBroker(script);
   const client = new DialClient(broker.dial, { heartBeat: false, ...options });
   await client.connect();
@@ -25,7 +28,9 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
 describe("send", () => {
   test("resolves when the frame is handed over, without a receipt", async () => {
     const { broker, client } = await connected();
-    await client.send("/queue/a", "hé\0llo", { headers: { "content-type": "text/plain", n: 1, yes: true, no: undefined } });
+    await client.send("/queue/a", "hé\0llo", {
+      headers: { "content-type": "text/plain", n: 1, yes: true, no: undefined },
+    });
     await settled();
     const [frame] = broker.of("SEND");
     expect([...(frame?.headers ?? [])]).toEqual([
@@ -60,7 +65,11 @@ describe("send", () => {
     await client.send("/queue/a", Uint8Array.of(1, 0, 2).buffer);
     await settled();
     expect(broker.raw.slice(1).map((chunk) => typeof chunk)).toEqual(["string", "object", "string"]);
-    expect(broker.of("SEND").map(({ body }) => [...body])).toEqual([[103, 114, 195, 188, 110], [255, 0, 1], [1, 0, 2]]);
+    expect(broker.of("SEND").map(({ body }) => [...body])).toEqual([
+      [103, 114, 195, 188, 110],
+      [255, 0, 1],
+      [1, 0, 2],
+    ]);
     await client.disconnect();
   });
 
@@ -78,14 +87,26 @@ describe("send", () => {
     await client.send("/queue/a", "x", { contentLength: true });
     await settled();
     expect(broker.of("SEND").map(({ headers }) => headers.get("content-length"))).toEqual([undefined, "1"]);
-    await expect(client.send("/queue/a", "\0")).rejects.toThrow(new TypeError("a body with a NUL needs a content-length"));
+    await expect(client.send("/queue/a", "\0")).rejects.toThrow(
+      new TypeError("a body with a NUL needs a content-length"),
+    );
     await client.disconnect();
   });
 
   test.each([
     ["", "x", {}, "destination must be a string that is not empty"],
-    ["/a", { a: 1 }, {}, "body must be a string, Uint8Array or ArrayBuffer, not object; JSON.stringify makes a string of an object"],
-    ["/a", null, {}, "body must be a string, Uint8Array or ArrayBuffer, not null; JSON.stringify makes a string of an object"],
+    [
+      "/a",
+      { a: 1 },
+      {},
+      "body must be a string, Uint8Array or ArrayBuffer, not object; JSON.stringify makes a string of an object",
+    ],
+    [
+      "/a",
+      null,
+      {},
+      "body must be a string, Uint8Array or ArrayBuffer, not null; JSON.stringify makes a string of an object",
+    ],
     ["/a", "x", { headers: { destination: "/b" } }, 'header "destination" of SEND is an argument of its own'],
     ["/a", "x", { headers: { receipt: "r" } }, 'header "receipt" of SEND is an argument of its own'],
     ["/a", "x", { headers: { a: {} } }, 'header "a" must be a string, a number or a boolean'],
@@ -131,7 +152,12 @@ describe("a receipt", () => {
     broker.send("RECEIPT", { "receipt-id": "r2" });
     const error = await refused;
     expect(error).toBeInstanceOf(ServerError);
-    expect(error).toMatchObject({ code: "server", message: "not authorized", details: "user ann may not", receiptId: "r1" });
+    expect(error).toMatchObject({
+      code: "server",
+      message: "not authorized",
+      details: "user ann may not",
+      receiptId: "r1",
+    });
     await other;
     expect(client.state).toBe("connected");
     await client.disconnect({ timeout: 1 });
@@ -171,8 +197,7 @@ describe("a receipt", () => {
     const error = await pending;
     expect(error).toMatchObject({
       outcome: "unknown",
-      message:
-        "connection lost before the receipt of SEND to /queue/a: connection to memory: lost: access_refused",
+      message: "connection lost before the receipt of SEND to /queue/a: connection to memory: lost: access_refused",
     });
     expect(((error as Error).cause as Error).cause).toBeInstanceOf(ServerError);
   });
@@ -183,7 +208,9 @@ describe("a receipt", () => {
     await settled();
     broker.transport.send("NONSENSE\n\n\0");
     const error = await pending;
-    expect(error).toMatchObject({ message: 'connection lost before the receipt of SEND to /queue/a: unknown command "NONSENSE"' });
+    expect(error).toMatchObject({
+      message: 'connection lost before the receipt of SEND to /queue/a: unknown command "NONSENSE"',
+    });
     expect((error as Error).cause).toBeInstanceOf(ProtocolError);
   });
 
@@ -241,7 +268,17 @@ describe("sendFrame", () => {
   test("sends any frame of a client as it is given", async () => {
     const { broker, client } = await connected();
     await client.sendFrame("BEGIN", { transaction: "t" });
-    await client.sendFrame("SEND", [["destination", "/q"], ["transaction", "t"], ["x", "1"], ["x", "2"]], "body", { receipt: true });
+    await client.sendFrame(
+      "SEND",
+      [
+        ["destination", "/q"],
+        ["transaction", "t"],
+        ["x", "1"],
+        ["x", "2"],
+      ],
+      "body",
+      { receipt: true },
+    );
     await client.sendFrame("COMMIT", { transaction: "t", receipt: "mine" });
     expect(broker.received.map(({ command }) => command)).toEqual(["CONNECT", "BEGIN", "SEND", "COMMIT"]);
     expect(broker.of("SEND")[0]?.headers.all("x")).toEqual(["1", "2"]);

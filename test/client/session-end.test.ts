@@ -4,7 +4,10 @@ import type { Status } from "../../src/client/status.js";
 import { ConnectionLostError, HeartBeatError } from "../../src/errors.js";
 import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
 
-async function connected(script: ScriptOptions = {}, options = {}): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+async function connected(
+  script: ScriptOptions = {},
+  options = {},
+): Promise<{ broker: ScriptedBroker; client: DialClient }> {
   const broker = new ScriptedBroker(script);
   const client = new DialClient(broker.dial, options);
   await client.connect();
@@ -33,7 +36,9 @@ describe("disconnect", () => {
     expect(client.state).toBe("disconnecting");
     await settled();
     expect(broker.of("DISCONNECT")).toEqual([]);
-    await expect(client.send("/queue/a", "late")).rejects.toThrow("SEND needs a connection, the client is disconnecting");
+    await expect(client.send("/queue/a", "late")).rejects.toThrow(
+      "SEND needs a connection, the client is disconnecting",
+    );
     broker.send("RECEIPT", { "receipt-id": "r" });
     await sent;
     await settled();
@@ -105,13 +110,15 @@ describe("the loss of a connection", () => {
     void broker.transport.close();
     await broker.gone;
     await settled();
-    expect(told).toMatchObject([{ reason: { message: "connection to memory: lost: the stream ended inside a frame" } }]);
+    expect(told).toMatchObject([
+      { reason: { message: "connection to memory: lost: the stream ended inside a frame" } },
+    ]);
   });
 
   test("a listener that throws harms no other, and is reported", async () => {
     const { client } = await connected({}, { heartBeat: false });
     // What nobody catches is the platform's to report; a test is not to fail over it.
-    const reported = vi.spyOn(Promise, "reject").mockReturnValue(Promise.resolve() as Promise<never>);
+    const reported = vi.spyOn(Promise, "reject").mockReturnValue(Promise.resolve());
     const fault = new Error("listener's fault");
     client.onStatus(() => {
       throw fault;
@@ -148,7 +155,10 @@ describe("heart-beats", () => {
   });
 
   test("that do not come end the connection after the agreed time and its tolerance", async () => {
-    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 }, heartBeatTolerance: 3 });
+    const { broker, client } = await connected(
+      { session },
+      { heartBeat: { outgoing: 0, incoming: 1000 }, heartBeatTolerance: 3 },
+    );
     const told: Status[] = [];
     client.onStatus((status) => told.push(status));
     const waiting = failure((await client.subscribe("/queue/a")).next());
@@ -179,7 +189,10 @@ describe("heart-beats", () => {
   });
 
   test("a held-back peer is not taken for a silent one", async () => {
-    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 }, buffer: { messages: 50 } });
+    const { broker, client } = await connected(
+      { session },
+      { heartBeat: { outgoing: 0, incoming: 1000 }, buffer: { messages: 50 } },
+    );
     const subscription = await client.subscribe("/queue/a");
     await settled();
     for (let i = 0; i < 10; i++) broker.message(subscription.id, String(i));

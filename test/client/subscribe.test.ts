@@ -11,7 +11,10 @@ import {
 } from "../../src/errors.js";
 import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
 
-async function connected(script: ScriptOptions = {}, options = {}): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+async function connected(
+  script: ScriptOptions = {},
+  options = {},
+): Promise<{ broker: ScriptedBroker; client: DialClient }> {
   const broker = new ScriptedBroker(script);
   const client = new DialClient(broker.dial, { heartBeat: false, ...options });
   await client.connect();
@@ -380,10 +383,14 @@ describe("a handler", () => {
   test("works on as many messages as concurrency says, and on no more", async () => {
     const { broker, client } = await connected();
     const running: (() => void)[] = [];
-    const subscription = await client.subscribe("/queue/a", () => new Promise<void>((resolve) => running.push(resolve)), {
-      ack: "client-individual",
-      concurrency: 2,
-    });
+    const subscription = await client.subscribe(
+      "/queue/a",
+      () => new Promise<void>((resolve) => running.push(resolve)),
+      {
+        ack: "client-individual",
+        concurrency: 2,
+      },
+    );
     for (const text of ["1", "2", "3"]) broker.message(subscription.id, text);
     await settled();
     expect(running).toHaveLength(2);
