@@ -8,10 +8,9 @@ export {
   type SendFrameOptions,
   type SendOptions,
 } from "./client/client.js";
-export { type AckMode } from "./client/acknowledger.js";
 export { type SessionInfo } from "./client/connection.js";
 export { type FrameEvent, type FrameListener } from "./client/frame-tap.js";
-export { type Message, type SettleOptions } from "./client/message.js";
+export { type AckMode, type Message, type SettleOptions } from "./client/message.js";
 export { type BufferLimits, type ClientOptions } from "./client/options.js";
 export { type ReceiptOptions } from "./client/request.js";
 export { type Status, type StatusListener } from "./client/status.js";

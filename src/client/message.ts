@@ -2,6 +2,9 @@
 import type { FrameHeaders, ServerFrame } from "../protocol/index.js";
 import type { ReceiptOptions } from "./request.js";
 
+/** How the messages of a subscription are acknowledged. */
+export type AckMode = "auto" | "client" | "client-individual";
+
 /** How a message is settled; its subscription knows how, and whether it still can be. */
 export interface Settler {
   settle(command: "ACK" | "NACK", message: Message, options: SettleOptions): Promise<void>;

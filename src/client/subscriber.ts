@@ -1,7 +1,7 @@
 /** Subscribing over the connection that there is: makes subscriptions, brings them their messages, ends them. */
 import { InvalidStateError, type ServerError, type StompError } from "../errors.js";
 import { type ServerFrame, headerPairs } from "../protocol/index.js";
-import { SessionSettler } from "./acknowledger.js";
+import { SessionSettler } from "./session-settler.js";
 import type { Connection } from "./connection.js";
 import type { Message, Settler } from "./message.js";
 import type { ResolvedOptions } from "./options.js";

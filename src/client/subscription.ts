@@ -3,8 +3,7 @@ import { InvalidStateError, SlowConsumerError, type StompError } from "../errors
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { Fifo } from "../internal/fifo.js";
 import type { HeadersInit, ServerFrame } from "../protocol/index.js";
-import { type AckMode, type Acknowledger } from "./acknowledger.js";
-import { Message } from "./message.js";
+import { type AckMode, Message, type Settler } from "./message.js";
 import type { BufferLimits } from "./options.js";
 import type { ReceiptOptions } from "./request.js";
 
@@ -38,7 +37,11 @@ export interface UnsubscribeOptions extends ReceiptOptions {
 }
 
 /** What a subscription needs of its client. */
-export interface SubscriptionHost extends Acknowledger {
+export interface SubscriptionHost {
+  /** Who settles the messages that come now. */
+  settlerOf(subscription: Subscription): Settler;
+  /** The handler has returned or failed: settle the message, unless the handler has. */
+  settleAfterHandler(command: "ACK" | "NACK", subscription: Subscription, message: Message): void;
   unsubscribe(subscription: Subscription, options: UnsubscribeOptions): Promise<void>;
   /** End the subscription, here and at the broker. */
   fail(subscription: Subscription, reason: StompError): void;

@@ -5,17 +5,6 @@ import type { Connection } from "./connection.js";
 import type { Message, SettleOptions, Settler } from "./message.js";
 import type { Subscription } from "./subscription.js";
 
-/** How the messages of a subscription are acknowledged. */
-export type AckMode = "auto" | "client" | "client-individual";
-
-/** What a subscription asks of who acknowledges for it. */
-export interface Acknowledger {
-  /** Who settles the messages that come now. */
-  settlerOf(subscription: Subscription): Settler;
-  /** The handler has returned or failed: settle the message, unless the handler has. */
-  settleAfterHandler(command: "ACK" | "NACK", subscription: Subscription, message: Message): void;
-}
-
 type Send = (
   command: "ACK" | "NACK",
   pairs: readonly (readonly [string, HeaderValue | undefined])[],
