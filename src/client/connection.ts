@@ -2,11 +2,13 @@
 import {
   ConnectionLostError,
   HeartBeatError,
+  InvalidStateError,
   type Outcome,
   ProtocolError,
   ServerError,
   type StompError,
 } from "../errors.js";
+import { Deadlines } from "../internal/deadlines.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import {
   type Body,
@@ -144,6 +146,11 @@ export class Connection {
     contentLength: boolean,
     receipt?: ReceiptWait,
   ): Promise<void> {
+    if (receipt !== undefined && this.#receipts.has(receipt.id)) {
+      throw new InvalidStateError(
+        `receipt ${JSON.stringify(receipt.id)} is being waited for: its id cannot be used again yet`,
+      );
+    }
     this.#write(command, headers, body, contentLength);
     if (receipt !== undefined) return this.#receipts.wait(receipt.id, receipt.what, receipt.timeout, receipt.signal);
     if (this.#transport.buffered <= HIGH_WATER) return DONE;
@@ -167,14 +174,15 @@ export class Connection {
     this.#state = "closing";
     this.#holdOrRead();
     const wait = deferred<void>();
-    const timer = setTimeout(wait.resolve, timeout);
+    const deadline = new Deadlines<"close">(wait.resolve);
+    deadline.set("close", timeout);
     await Promise.race([this.#receipts.whenEmpty(), wait.promise, this.#whenEnded.promise]);
     if (!this.#hasEnded()) {
       const receipt = this.#receipts.wait(receiptId, "DISCONNECT", Infinity, undefined).catch(() => undefined);
       this.#write("DISCONNECT", [...headerPairs(headers), ["receipt", receiptId]], "", true);
       await Promise.race([receipt, wait.promise, this.#whenEnded.promise]);
     }
-    clearTimeout(timer);
+    deadline.clear();
     this.#stopTimer();
     await this.#transport.close();
     this.#end(undefined);

@@ -214,6 +214,23 @@ describe("a receipt", () => {
     expect((error as Error).cause).toBeInstanceOf(ProtocolError);
   });
 
+  test("whose id is being waited for cannot be asked for again, until it has come", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const first = client.send("/queue/a", "1", { receipt: "r" });
+    const second = await failure(client.send("/queue/a", "2", { receipt: "r" }));
+    expect(second).toBeInstanceOf(InvalidStateError);
+    expect(second).toMatchObject({ message: 'receipt "r" is being waited for: its id cannot be used again yet' });
+    await settled();
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await first;
+    const third = client.send("/queue/a", "3", { receipt: "r" });
+    await settled();
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await third;
+    expect(broker.of("SEND").map((frame) => frame.text())).toEqual(["1", "3"]);
+    await client.disconnect({ timeout: 1 });
+  });
+
   test("an aborted signal ends the wait with its reason; the frame stays sent", async () => {
     const { broker, client } = await connected({ receipts: false });
     const controller = new AbortController();

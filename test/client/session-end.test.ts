@@ -72,6 +72,21 @@ describe("disconnect", () => {
     expect(broker.of("DISCONNECT")).toHaveLength(1);
   });
 
+  test("waits as long as it takes when told to", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const pending = client.send("/queue/a", "x", { receipt: "r" });
+    const disconnecting = client.disconnect({ timeout: Infinity });
+    await settled();
+    expect(broker.of("DISCONNECT")).toEqual([]);
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await pending;
+    await settled();
+    const [disconnect] = broker.of("DISCONNECT");
+    broker.send("RECEIPT", { "receipt-id": disconnect?.headers.get("receipt") });
+    await disconnecting;
+    expect(client.state).toBe("disconnected");
+  });
+
   test("may be called again, at the same time and without a connection", async () => {
     const { broker, client } = await connected({}, { heartBeat: false });
     await Promise.all([client.disconnect(), client.disconnect(), client[Symbol.asyncDispose]()]);
