@@ -1,7 +1,6 @@
 /** One session over one transport: the only place that holds both, and the heart-beat timer. It is never used again after its end. */
 import {
   ConnectionLostError,
-  HeartBeatError,
   InvalidStateError,
   type Outcome,
   ProtocolError,
@@ -16,7 +15,6 @@ import {
   ClientSession,
   HEART_BEAT,
   type HeadersInit,
-  HeartBeatMonitor,
   type ServerFrame,
   type Version,
   headerPairs,
@@ -24,6 +22,7 @@ import {
 } from "../protocol/index.js";
 import type { Transport } from "../transport.js";
 import type { FrameListeners } from "./frame-tap.js";
+import { type HeartBeatHost, HeartBeats } from "./heart-beats.js";
 import type { ResolvedOptions } from "./options.js";
 import { Receipts } from "./receipts.js";
 
@@ -74,8 +73,7 @@ export class Connection {
   readonly #receipts = new Receipts(() => {
     this.#holdOrRead();
   });
-  #monitor: HeartBeatMonitor | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #heartBeats: HeartBeats | undefined;
   #state: "open" | "closing" | "ended" = "open";
   #reason: StompError | undefined;
   #lastError: ServerError | undefined;
@@ -174,7 +172,9 @@ export class Connection {
     this.#state = "closing";
     this.#holdOrRead();
     const wait = deferred<void>();
-    const deadline = new Deadlines<"close">(wait.resolve);
+    const deadline = new Deadlines<"close">(() => {
+      wait.resolve();
+    });
     deadline.set("close", timeout);
     await Promise.race([this.#receipts.whenEmpty(), wait.promise, this.#whenEnded.promise]);
     if (!this.#hasEnded()) {
@@ -183,7 +183,7 @@ export class Connection {
       await Promise.race([receipt, wait.promise, this.#whenEnded.promise]);
     }
     deadline.clear();
-    this.#stopTimer();
+    this.#heartBeats?.stop();
     await this.#transport.close();
     this.#end(undefined);
   }
@@ -205,7 +205,7 @@ export class Connection {
     if (typeof body !== "string") this.#writeBytes(command, headers, body, contentLength);
     else transport.send(this.#session.encode(command, headers, body, contentLength));
     this.#tap.sent(command, headers, body);
-    this.#monitor?.sent(performance.now());
+    this.#heartBeats?.sent();
   }
 
   #writeBytes(
@@ -230,7 +230,7 @@ export class Connection {
 
   #receive(chunk: Uint8Array | string): void {
     if (this.#state === "ended") return;
-    this.#monitor?.received(performance.now());
+    this.#heartBeats?.received();
     this.#session.push(chunk);
     this.#deliver();
   }
@@ -269,11 +269,23 @@ export class Connection {
 
   #established(frame: ServerFrame): void {
     const { heartBeat } = this.#session;
-    this.#monitor = new HeartBeatMonitor(heartBeat, this.#options.heartBeatTolerance, performance.now());
-    this.#checkHeartBeat();
+    this.#heartBeats = new HeartBeats(heartBeat, this.#options.heartBeatTolerance, this.#heartBeatHost());
     const server = frame.headers.get("server");
     const session = frame.headers.get("session");
     this.#connected.resolve({ version: this.version, server, session, heartBeat });
+  }
+
+  #heartBeatHost(): HeartBeatHost {
+    return {
+      peer: this.peer,
+      isHeld: () => this.#held,
+      beat: () => {
+        this.#transport.send(HEART_BEAT);
+      },
+      silent: (error) => {
+        this.#end(error);
+      },
+    };
   }
 
   #serverError(frame: ServerFrame): void {
@@ -318,7 +330,7 @@ export class Connection {
     const closing = this.#state === "closing";
     this.#state = "ended";
     this.#reason = reason;
-    this.#stopTimer();
+    this.#heartBeats?.stop();
     const lost = reason ?? new ConnectionLostError(`connection to ${this.peer} closed`, "unknown");
     this.#receipts.lose(lost, "unknown");
     this.#connected.reject(lost);
@@ -340,39 +352,12 @@ export class Connection {
       this.#transport.pause();
       return;
     }
-    this.#monitor?.received(performance.now()); // we did not listen: the peer was not silent
+    this.#heartBeats?.received(); // we did not listen: the peer was not silent
     this.#transport.resume?.();
     // Not at once: whoever has made room is in the midst of taking a message.
     queueMicrotask(() => {
       this.#deliver();
     });
-  }
-
-  #checkHeartBeat(): void {
-    const monitor = this.#monitor;
-    if (monitor === undefined || this.#state === "ended") return;
-    const now = performance.now();
-    if (this.#held) monitor.received(now);
-    const { send, silence, next } = monitor.check(now);
-    if (silence !== undefined) {
-      const { incoming } = this.#session.heartBeat;
-      const message = `nothing came from ${this.peer} for ${Math.round(silence)} ms, heart-beats were agreed every ${incoming} ms`;
-      this.#end(new HeartBeatError(message, silence));
-      return;
-    }
-    if (send) this.#transport.send(HEART_BEAT);
-    if (next === Infinity) return;
-    this.#timer = setTimeout(
-      () => {
-        this.#checkHeartBeat();
-      },
-      Math.max(1, Math.ceil(next - now)),
-    );
-  }
-
-  #stopTimer(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }
 

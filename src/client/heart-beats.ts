@@ -1,0 +1,66 @@
+/** The heart-beats of a connection: the timer for what the protocol core says is due. */
+import { HeartBeatError } from "../errors.js";
+import { type HeartBeat, HeartBeatMonitor } from "../protocol/index.js";
+
+/** What heart-beats need of their connection. */
+export interface HeartBeatHost {
+  /** The peer, for messages to people. */
+  readonly peer: string;
+  /** Whether the peer is held back: then its silence is ours. */
+  isHeld(): boolean;
+  /** Send a heart-beat. */
+  beat(): void;
+  /** The peer has been silent for too long. */
+  silent(error: HeartBeatError): void;
+}
+
+/** Sends heart-beats when nothing else was sent, and notices a silent peer. Runs until `stop`. */
+export class HeartBeats {
+  readonly #agreed: HeartBeat;
+  readonly #host: HeartBeatHost;
+  readonly #monitor: HeartBeatMonitor;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Starts at once. `agreed` in ms; a peer is silent for too long after what was agreed times `tolerance`. */
+  constructor(agreed: HeartBeat, tolerance: number, host: HeartBeatHost) {
+    this.#agreed = agreed;
+    this.#host = host;
+    this.#monitor = new HeartBeatMonitor(agreed, tolerance, performance.now());
+    this.#check();
+  }
+
+  /** Something was sent. */
+  sent(): void {
+    this.#monitor.sent(performance.now());
+  }
+
+  /** Something was received, or the peer could not be heard. */
+  received(): void {
+    this.#monitor.received(performance.now());
+  }
+
+  /** Stop for good. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #check(): void {
+    const now = performance.now();
+    if (this.#host.isHeld()) this.#monitor.received(now);
+    const { send, silence, next } = this.#monitor.check(now);
+    if (silence !== undefined) {
+      const message = `nothing came from ${this.#host.peer} for ${Math.round(silence)} ms, heart-beats were agreed every ${this.#agreed.incoming} ms`;
+      this.#host.silent(new HeartBeatError(message, silence));
+      return;
+    }
+    if (send) this.#host.beat();
+    if (next === Infinity) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#check();
+      },
+      Math.max(1, Math.ceil(next - now)),
+    );
+  }
+}
