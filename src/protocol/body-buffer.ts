@@ -1,18 +1,11 @@
 /** A body that spans chunks: copied once, into memory that follows what has arrived. */
 import { reserve } from "#text";
-import { LimitError, ProtocolError } from "../errors.js";
+import { checkUncountedBody, missingNul } from "./body-rules.js";
 import type { Limits } from "./limits.js";
 
 /** So much is reserved on the announcement of a body; beyond it memory grows with what arrives. */
 const RESERVED_AT_ONCE = 1_048_576;
 const FIRST_SIZE = 1024;
-
-/** @throws LimitError when a body without a count, of which `length` octets have come, is beyond the limit. */
-export function checkUncountedBody(length: number, { bodyBytes }: Limits): void {
-  if (length > bodyBytes) {
-    throw new LimitError(`frame body is more than ${bodyBytes} bytes, limit is ${bodyBytes}`, length, bodyBytes);
-  }
-}
 
 /** Collects the octets of a body, and sees that a NUL follows them. */
 export class BodyBuffer {
@@ -68,7 +61,7 @@ export class BodyBuffer {
     const to = Math.min(bytes.length, from + announced - this.#length);
     this.#append(bytes, from, to, announced);
     if (this.#length < announced || to === bytes.length) return to;
-    if (bytes[to] !== 0) throw new ProtocolError("missing-nul", "no NUL after a body of the announced content-length");
+    if (bytes[to] !== 0) throw missingNul();
     this.#isWhole = true;
     return to + 1;
   }

@@ -1,12 +1,12 @@
 /** The decoder: chunks of octets or text in, frames out one by one, on demand. */
-import { octetsToText, strictUtf8ToText, textToUtf8, utf8Length } from "#text";
-import { LimitError, ProtocolError } from "../errors.js";
-import { BodyBuffer, checkUncountedBody } from "./body-buffer.js";
-import { COMMANDS, type Command, mayHaveBody } from "./command.js";
+import { strictUtf8ToText, textToUtf8, utf8Length } from "#text";
+import { ProtocolError } from "../errors.js";
+import { BodyBuffer } from "./body-buffer.js";
+import { checkCountedBody, checkMayHaveBody, checkUncountedBody, contentLengthOf, missingNul } from "./body-rules.js";
 import type { Escapes } from "./escape.js";
 import { Frame } from "./frame.js";
-import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock, readHead } from "./head.js";
-import type { FrameHeaders } from "./headers.js";
+import { HeadWindow } from "./head-window.js";
+import { type HeadRules, readHead } from "./head.js";
 import { type Limits, limitsOf } from "./limits.js";
 import { PartialHead } from "./partial-head.js";
 import type { Version } from "./version.js";
@@ -26,21 +26,6 @@ export interface DecoderOptions {
 
 const LF = 0x0a;
 const CR = 0x0d;
-const COLON = 0x3a;
-
-/**
- * Header lines of the common kind, up to `content-length:`, the blank line, or the first line that is of another kind:
- * each has a name and a colon, and no carriage return. (Those of octets are of ASCII besides.)
- */
-const COMMON_LINES = /(?:(?!content-length:)[^:\n\r]+:[^\n\r]*\n){0,64}(?:content-length:)?/y;
-const COMMON_ASCII_LINES =
-  /(?:(?!content-length:)[^:\n\r\x80-\uffff]+:[^\n\r\x80-\uffff]*\n){0,64}(?:content-length:)?/y;
-/** Octets are turned to text for that search this many at a time, so that what is kept of a frame keeps no more than this. */
-const WINDOW = 4096;
-/** Numbers of so many digits are exact. */
-const MOST_DIGITS = 15;
-/** So many lines of three characters fit in a limit on headers that lines need not be counted below it. */
-const SHORTEST_LINE = 3;
 
 /**
  * Decodes a stream of frames. Give it chunks as they come, octets and text alike, and take frames until it has no more:
@@ -60,16 +45,8 @@ export class FrameDecoder {
   #text: string | undefined;
   #at = 0;
 
-  // The window: what of the chunk is there as text. Of a chunk of text it is all.
-  #window = "";
-  #windowFrom = 0;
-  #windowIsAscii = false;
-
-  // The head read last, with the length that it announces of the body (undefined: up to the first NUL).
-  #command: Command = "MESSAGE";
-  #commandLine = "MESSAGE\n";
-  #headers = NO_HEADERS;
-  #length: number | undefined;
+  // Reads the heads in it, and has the one read last.
+  readonly #head = new HeadWindow();
 
   // A frame that began in an earlier chunk.
   readonly #partialHead: PartialHead;
@@ -169,11 +146,11 @@ export class FrameDecoder {
       if (rest === "") opened = textToUtf8(opened);
     }
     this.#at = 0;
-    if (typeof opened !== "string") this.#bytes = opened;
+    if (typeof opened !== "string") this.#openBytes(opened);
     else if (this.#inHead || this.#body !== undefined) this.#toBytes(opened);
     else {
       this.#text = opened;
-      this.#setWindow(opened);
+      this.#head.open(opened);
     }
   }
 
@@ -186,14 +163,12 @@ export class FrameDecoder {
       whole = text.slice(0, -1);
     }
     this.#close();
-    if (whole !== "") this.#bytes = textToUtf8(whole);
+    if (whole !== "") this.#openBytes(textToUtf8(whole));
   }
 
-  #setWindow(text: string): void {
-    this.#window = text;
-    this.#windowFrom = this.#at;
-    // A unit is an octet where it is of ASCII; where it stands for an octet of another kind it counts as more.
-    this.#windowIsAscii = utf8Length(text) === text.length;
+  #openBytes(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#head.open(bytes);
   }
 
   /** The chunk is used up. */
@@ -201,8 +176,7 @@ export class FrameDecoder {
     this.#bytes = undefined;
     this.#text = undefined;
     this.#at = 0;
-    this.#window = "";
-    this.#windowFrom = 0;
+    this.#head.close();
   }
 
   // ---- text
@@ -213,7 +187,7 @@ export class FrameDecoder {
       this.#close();
       return undefined;
     }
-    if (!this.#rules.strict && this.#readCommonHead(COMMON_LINES)) {
+    if (!this.#rules.strict && this.#head.read(from, this.#rules)) {
       const frame = this.#bodyOfText(text);
       if (frame !== undefined) return frame;
     }
@@ -235,8 +209,7 @@ export class FrameDecoder {
 
   /** Read the body that follows a head; `undefined` when it is not whole, or not where its length says. */
   #bodyOfText(text: string): Frame | undefined {
-    const from = this.#at;
-    const length = this.#length;
+    const { command, headers, length, end: from } = this.#head;
     let to: number;
     if (length === undefined) {
       to = text.indexOf("\0", from);
@@ -249,16 +222,16 @@ export class FrameDecoder {
     if (length === undefined && body !== "") {
       const { limits } = this.#rules;
       if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
-      checkMayHaveBody(this.#command);
+      checkMayHaveBody(command);
     }
     this.#at = to + 1;
-    return new Frame(this.#command, this.#headers, body);
+    return new Frame(command, headers, body);
   }
 
   /** Where the NUL is after so many octets of text, or -1. A NUL found there by chance is not enough. */
   #endOfText(text: string, from: number, length: number): number {
     let to = from + length;
-    if (text.charCodeAt(to) === 0 && (this.#windowIsAscii || utf8Length(text.slice(from, to)) === length)) return to;
+    if (text.charCodeAt(to) === 0 && (this.#head.isAscii || utf8Length(text.slice(from, to)) === length)) return to;
     to = text.lastIndexOf("\0");
     return to >= from && utf8Length(text.slice(from, to)) === length ? to : -1;
   }
@@ -275,7 +248,10 @@ export class FrameDecoder {
         this.#close();
         return undefined;
       }
-      if (!this.#rules.strict && this.#commonHead(bytes)) return this.#startBody(bytes);
+      if (!this.#rules.strict && this.#head.read(this.#at, this.#rules)) {
+        this.#at = this.#head.end;
+        return this.#startBody(bytes);
+      }
       this.#partialHead.start(this.#crlf());
       this.#inHead = true;
     }
@@ -291,76 +267,6 @@ export class FrameDecoder {
       else if (octet !== 0 || this.#rules.strict) break;
     }
     this.#at = at;
-  }
-
-  /** Read the head at the place reached, if it is whole in this chunk and of the common kind. */
-  #commonHead(bytes: Uint8Array): boolean {
-    for (;;) {
-      const left = this.#windowFrom + this.#window.length - this.#at;
-      if (left > 0) {
-        if (this.#readCommonHead(this.#windowIsAscii ? COMMON_LINES : COMMON_ASCII_LINES)) return true;
-        // Perhaps the window ends too early.
-        if (left === this.#window.length || this.#at + left === bytes.length) return false;
-      }
-      this.#setWindow(octetsToText(bytes, this.#at, Math.min(bytes.length, this.#at + WINDOW)));
-    }
-  }
-
-  // ---- heads
-
-  /** Read the head at the place reached, if it is whole in the window and of the common kind; then go on to its body. */
-  #readCommonHead(lines: RegExp): boolean {
-    const window = this.#window;
-    const from = this.#at - this.#windowFrom;
-    // Most frames have the command of the one before.
-    if (!window.startsWith(this.#commandLine, from) && !this.#readCommandLine(window, from)) return false;
-    const block = from + this.#commandLine.length - 1;
-    lines.lastIndex = block + 1;
-    let to = lines.test(window) ? lines.lastIndex : from;
-    let length: number | undefined;
-    if (window.charCodeAt(to - 1) === COLON) {
-      const end = window.indexOf("\n", to);
-      length = countOf(window, to, end);
-      if (length === undefined) return false;
-      to = end + 1;
-      if (window.charCodeAt(to) !== LF) {
-        lines.lastIndex = to;
-        to = lines.test(window) ? lines.lastIndex : from;
-      }
-    }
-    if (window.charCodeAt(to) !== LF || window.charCodeAt(to - 1) !== LF) return false;
-    const { limits } = this.#rules;
-    const size = to - from;
-    if (size * 3 > limits.headerBytes && utf8Length(window.slice(from, to)) > limits.headerBytes) return false;
-    if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(window.slice(block, to)) - 1, limits);
-    this.#headers = headersOfBlock(this.#command, window.slice(block, to), this.#rules);
-    this.#setLength(length);
-    this.#at = this.#windowFrom + to + 1;
-    return true;
-  }
-
-  #readCommandLine(window: string, from: number): boolean {
-    const eol = window.indexOf("\n", from);
-    const line = window.slice(from, eol);
-    if (eol < 0 || !COMMANDS.has(line)) return false;
-    this.#setCommand(commandOf(line));
-    return true;
-  }
-
-  #setCommand(command: Command): void {
-    this.#command = command;
-    this.#commandLine = `${command}\n`;
-  }
-
-  /** Take a length that was announced, once it is within the limit. */
-  #setLength(length: number | undefined): void {
-    if (length !== undefined) {
-      const { bodyBytes } = this.#rules.limits;
-      if (length > bodyBytes)
-        throw new LimitError(`frame body is ${length} bytes, limit is ${bodyBytes}`, length, bodyBytes);
-      if (length > 0) checkMayHaveBody(this.#command);
-    }
-    this.#length = length;
   }
 
   #continueHead(bytes: Uint8Array): Frame | undefined {
@@ -379,9 +285,9 @@ export class FrameDecoder {
     if (text === undefined) throw new ProtocolError("invalid-utf8", "header is not UTF-8");
     const { command, headers } = readHead(text, head.crlf, this.#rules);
     this.#inHead = false;
-    this.#setCommand(command);
-    this.#headers = headers;
-    this.#setLength(lengthOf(headers));
+    const length = contentLengthOf(headers);
+    if (length !== undefined) checkCountedBody(command, length, this.#rules.limits);
+    this.#head.set(command, headers, length);
     return this.#startBody(bytes);
   }
 
@@ -396,13 +302,13 @@ export class FrameDecoder {
 
   #startBody(bytes: Uint8Array): Frame | undefined {
     const from = this.#at;
-    const length = this.#length;
+    const { command, length } = this.#head;
     const { limits } = this.#rules;
     if (length === undefined) {
       // Most frames without a count have no body.
       const to = bytes[from] === 0 ? from : bytes.indexOf(0, from);
       checkUncountedBody((to < 0 ? bytes.length : to) - from, limits);
-      if (to !== from && from < bytes.length) checkMayHaveBody(this.#command);
+      if (to !== from && from < bytes.length) checkMayHaveBody(command);
       if (to >= 0) return this.#frame(bytes, from, to);
     } else if (from + length < bytes.length) {
       // STOMP 1.2, "STOMP Frames": the body is followed by the NUL octet.
@@ -414,62 +320,20 @@ export class FrameDecoder {
   }
 
   #frame(bytes: Uint8Array, from: number, to: number): Frame {
+    const { command, headers } = this.#head;
     this.#at = to + 1;
-    if (from === to) return new Frame(this.#command, this.#headers, "");
-    const end = to - this.#windowFrom;
-    const isText = this.#windowIsAscii && end <= this.#window.length;
-    const text = isText ? this.#window.slice(from - this.#windowFrom, end) : undefined;
-    return new Frame(this.#command, this.#headers, text, bytes, from, to);
+    if (from === to) return new Frame(command, headers, "");
+    return new Frame(command, headers, this.#head.textOf(from, to), bytes, from, to);
   }
 
   #continueBody(bytes: Uint8Array, body: BodyBuffer): Frame | undefined {
-    if (!body.isCounted && this.#at < bytes.length && bytes[this.#at] !== 0) checkMayHaveBody(this.#command);
+    if (!body.isCounted && this.#at < bytes.length && bytes[this.#at] !== 0) checkMayHaveBody(this.#head.command);
     this.#at = body.take(bytes, this.#at);
     if (!body.isWhole) {
       this.#close();
       return undefined;
     }
     this.#body = undefined;
-    return new Frame(this.#command, this.#headers, undefined, body.bytes, 0, body.length);
+    return new Frame(this.#head.command, this.#head.headers, undefined, body.bytes, 0, body.length);
   }
-}
-
-/** The announced length of the body, checked; `undefined`: it ends at the first NUL. */
-function lengthOf(headers: FrameHeaders): number | undefined {
-  const text = headers.get("content-length");
-  if (text === undefined) return undefined;
-  // STOMP 1.2, "Header content-length": "an octet count". Digits only: no sign, no padding, no exponent.
-  if (!/^[0-9]+$/.test(text)) {
-    throw new ProtocolError(
-      "bad-content-length",
-      `content-length ${JSON.stringify(text.slice(0, 40))} is no octet count`,
-    );
-  }
-  return Number(text);
-}
-
-/** The number that the digits between `from` and `to` are; `undefined` when there is anything else, or too many. */
-function countOf(text: string, from: number, to: number): number | undefined {
-  if (to <= from || to - from > MOST_DIGITS) return undefined;
-  let count = 0;
-  for (let at = from; at < to; at++) {
-    const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) return undefined;
-    count = count * 10 + digit;
-  }
-  return count;
-}
-
-function countLines(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
-  return count;
-}
-
-function checkMayHaveBody(command: Command): void {
-  if (!mayHaveBody(command)) throw new ProtocolError("unexpected-body", `${command} frame has a body`);
-}
-
-function missingNul(): ProtocolError {
-  return new ProtocolError("missing-nul", "no NUL after a body of the announced content-length");
 }

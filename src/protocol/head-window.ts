@@ -1,0 +1,167 @@
+/** A window on a chunk, as text: heads of the common kind are read in it at once, without collecting their octets. */
+import { octetsToText, utf8Length } from "#text";
+import { checkCountedBody } from "./body-rules.js";
+import { COMMANDS, type Command } from "./command.js";
+import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock } from "./head.js";
+import type { FrameHeaders } from "./headers.js";
+
+const LF = 0x0a;
+const COLON = 0x3a;
+
+/**
+ * Header lines of the common kind, up to `content-length:`, the blank line, or the first line that is of another kind:
+ * each has a name and a colon, and no carriage return. (Those of octets are of ASCII besides.)
+ */
+const COMMON_LINES = /(?:(?!content-length:)[^:\n\r]+:[^\n\r]*\n){0,64}(?:content-length:)?/y;
+const COMMON_ASCII_LINES =
+  /(?:(?!content-length:)[^:\n\r\x80-\uffff]+:[^\n\r\x80-\uffff]*\n){0,64}(?:content-length:)?/y;
+/** Octets are turned to text this many at a time, so that what is kept of a frame keeps no more than this. */
+const WINDOW = 4096;
+/** Numbers of so many digits are exact. */
+const MOST_DIGITS = 15;
+/** So many lines of three characters fit in a limit on headers that lines need not be counted below it. */
+const SHORTEST_LINE = 3;
+
+/** Reads heads in one chunk after the other. All positions are those of the chunk. */
+export class HeadWindow {
+  /** The command of the head read last. */
+  command: Command = "MESSAGE";
+  /** Its headers. */
+  headers: FrameHeaders = NO_HEADERS;
+  /** The length that it announces of the body; `undefined`: up to the first NUL. */
+  length: number | undefined;
+  /** Where its body begins. */
+  end = 0;
+
+  #bytes: Uint8Array | undefined;
+  #text = "";
+  /** Where the text is in the chunk. */
+  #from = 0;
+  #isAscii = false;
+  #commandLine = "MESSAGE\n";
+
+  /** Whether all text in the window is ASCII: then units are octets. */
+  get isAscii(): boolean {
+    return this.#isAscii;
+  }
+
+  /** Open it on a chunk. */
+  open(chunk: Uint8Array | string): void {
+    if (typeof chunk === "string") {
+      this.#bytes = undefined;
+      this.#setText(chunk, 0);
+    } else {
+      this.#bytes = chunk;
+      this.#text = "";
+      this.#from = 0;
+    }
+  }
+
+  /** Let go of the chunk. */
+  close(): void {
+    this.#bytes = undefined;
+    this.#text = "";
+    this.#from = 0;
+  }
+
+  /** What the chunk has between two places, if it is there as text and units are octets. */
+  textOf(from: number, to: number): string | undefined {
+    const end = to - this.#from;
+    return this.#isAscii && end <= this.#text.length ? this.#text.slice(from - this.#from, end) : undefined;
+  }
+
+  /**
+   * Read the head at a place of the chunk, if it is whole in the chunk and of the common kind.
+   *
+   * @throws ProtocolError or LimitError as for a head of any kind.
+   */
+  read(at: number, rules: HeadRules): boolean {
+    const bytes = this.#bytes;
+    if (bytes === undefined) return this.#read(at, COMMON_LINES, rules);
+    for (;;) {
+      const left = this.#from + this.#text.length - at;
+      if (left > 0) {
+        if (this.#read(at, this.#isAscii ? COMMON_LINES : COMMON_ASCII_LINES, rules)) return true;
+        // Perhaps the window ends too early.
+        if (left === this.#text.length || at + left === bytes.length) return false;
+      }
+      this.#setText(octetsToText(bytes, at, Math.min(bytes.length, at + WINDOW)), at);
+    }
+  }
+
+  /** Take a head that was read elsewhere. */
+  set(command: Command, headers: FrameHeaders, length: number | undefined): void {
+    this.#setCommand(command);
+    this.headers = headers;
+    this.length = length;
+  }
+
+  #setText(text: string, from: number): void {
+    this.#text = text;
+    this.#from = from;
+    // A unit is an octet where it is of ASCII; where it stands for an octet of another kind it counts as more.
+    this.#isAscii = utf8Length(text) === text.length;
+  }
+
+  #read(at: number, lines: RegExp, rules: HeadRules): boolean {
+    const text = this.#text;
+    const from = at - this.#from;
+    // Most frames have the command of the one before.
+    if (!text.startsWith(this.#commandLine, from) && !this.#readCommandLine(text, from)) return false;
+    const block = from + this.#commandLine.length - 1;
+    lines.lastIndex = block + 1;
+    let to = lines.test(text) ? lines.lastIndex : from;
+    let length: number | undefined;
+    if (text.charCodeAt(to - 1) === COLON) {
+      const eol = text.indexOf("\n", to);
+      length = countOf(text, to, eol);
+      if (length === undefined) return false;
+      to = eol + 1;
+      if (text.charCodeAt(to) !== LF) {
+        lines.lastIndex = to;
+        to = lines.test(text) ? lines.lastIndex : from;
+      }
+    }
+    if (text.charCodeAt(to) !== LF || text.charCodeAt(to - 1) !== LF) return false;
+    const { limits } = rules;
+    const size = to - from;
+    if (size * 3 > limits.headerBytes && utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
+    if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(text.slice(block, to)) - 1, limits);
+    this.headers = headersOfBlock(this.command, text.slice(block, to), rules);
+    if (length !== undefined) checkCountedBody(this.command, length, limits);
+    this.length = length;
+    this.end = this.#from + to + 1;
+    return true;
+  }
+
+  #readCommandLine(text: string, from: number): boolean {
+    const eol = text.indexOf("\n", from);
+    const line = text.slice(from, eol);
+    if (eol < 0 || !COMMANDS.has(line)) return false;
+    this.#setCommand(commandOf(line));
+    return true;
+  }
+
+  #setCommand(command: Command): void {
+    this.command = command;
+    this.#commandLine = `${command}\n`;
+  }
+}
+
+/** The number that the digits between `from` and `to` are; `undefined` when there is anything else, or too many. */
+function countOf(text: string, from: number, to: number): number | undefined {
+  if (to <= from || to - from > MOST_DIGITS) return undefined;
+  let count = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    count = count * 10 + digit;
+  }
+  return count;
+}
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
+  return count;
+}
