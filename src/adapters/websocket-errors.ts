@@ -1,17 +1,22 @@
 /** Why a WebSocket was not opened, or has ended, in words that tell what to do. */
 import { ConnectError } from "../errors.js";
-import type { WebSocketRequest } from "./websocket-options.js";
 
 /** Make the error of a dial that failed for `reason`. */
 export function openError(peer: string, reason: string, cause?: unknown): ConnectError {
   return new ConnectError("dial", `could not connect to ${peer}: ${reason}`, cause === undefined ? {} : { cause });
 }
 
+/** What a handshake asks for, and whom. */
+interface Offer {
+  readonly peer: string;
+  readonly protocols: readonly string[];
+}
+
 /**
  * Check the subprotocol that the server chose; `""` is none. Where none was chosen though some were offered, it depends on the
  * platform: most refuse it themselves.
  */
-export function subprotocolError({ peer, protocols }: WebSocketRequest, chosen: string): ConnectError | undefined {
+export function subprotocolError({ peer, protocols }: Offer, chosen: string): ConnectError | undefined {
   if (chosen === "" || protocols.includes(chosen)) return undefined;
   const offered = protocols.length === 0 ? "none was offered" : `offered were ${protocols.join(", ")}`;
   return openError(

@@ -1,6 +1,7 @@
 /** Sockets with the interface that browsers have: the native one, or one that a caller's factory makes. */
 import type { ConnectError } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
+import { dialError } from "../internal/dial-error.js";
 import { closeError, openError } from "./websocket-errors.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
@@ -10,6 +11,7 @@ export interface WebSocketLike {
   /** The subprotocol that the server chose; some implementations leave it out. */
   readonly protocol?: string | null;
   readonly bufferedAmount?: number;
+  /** Absent where only text is carried (SockJS). */
   binaryType?: string;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
@@ -30,6 +32,15 @@ const LOW_WATER_MARK = 16_384;
 
 /** There is no event for it, so `bufferedAmount` is looked at this often, in ms, while somebody waits. */
 const POLL_INTERVAL = 10;
+
+/** What the events tell; nothing is relied on, since not every implementation is complete. */
+interface LikeEvent {
+  readonly data?: unknown;
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: unknown;
+  readonly error?: unknown;
+}
 
 /** Give a socket with the interface of browsers the one of platforms. `peer` is for messages. */
 export function wrapWebSocket(socket: WebSocketLike, peer: string, events: PlatformEvents): PlatformSocket {
@@ -53,6 +64,8 @@ class LikeSocket implements PlatformSocket {
   readonly #socket: WebSocketLike;
   readonly #peer: string;
   readonly #events: PlatformEvents;
+  /** Such a socket would send the names of the octets, or worse. */
+  readonly #textOnly: boolean;
   #state: "opening" | "open" | "gone" = "opening";
   #drained: Deferred<void> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
@@ -61,14 +74,16 @@ class LikeSocket implements PlatformSocket {
     this.#socket = socket;
     this.#peer = peer;
     this.#events = events;
+    this.#textOnly = !("binaryType" in socket);
     // Before anything can arrive: the default is Blob on most platforms, which can only be read asynchronously.
-    socket.binaryType = "arraybuffer";
+    if (!this.#textOnly) socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
-    socket.onmessage = ({ data }: { readonly data: unknown }) => this.#received(data);
-    socket.onerror = (event: object) => this.#failed(event);
-    socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
-      this.#closed(code ?? 0, reason ?? "");
+    socket.onmessage = (event: LikeEvent) => this.#received(event.data);
+    socket.onerror = (event?: LikeEvent) => this.#failed(event);
+    socket.onclose = (event?: LikeEvent) => this.#closed(event?.code ?? 0, event?.reason ?? "");
+    // A factory's socket may be past its events already.
     if (socket.readyState === OPEN) queueMicrotask(() => this.#opened());
+    else if (socket.readyState !== CONNECTING) queueMicrotask(() => this.#failed(undefined));
   }
 
   get buffered(): number {
@@ -76,9 +91,14 @@ class LikeSocket implements PlatformSocket {
   }
 
   send(chunk: Uint8Array | string): void {
+    const message = this.#textOnly && typeof chunk !== "string" ? utf8Of(chunk) : chunk;
+    if (message === undefined) {
+      this.#break(new Error("the socket carries text only, and a message to be sent is not UTF-8"));
+      return;
+    }
     try {
       // Sockets take views of any memory but shared memory, which is never handed to them.
-      this.#socket.send(chunk as string | Uint8Array<ArrayBuffer>);
+      this.#socket.send(message as string | Uint8Array<ArrayBuffer>);
     } catch {
       // Some platforms throw once the socket closes. The end is reported by its own event; what is sent after it is dropped.
     }
@@ -104,13 +124,7 @@ class LikeSocket implements PlatformSocket {
     if (this.#state === "gone") return;
     const opened = this.#state === "open";
     this.#detach();
-    try {
-      // Platforms without `terminate` close in the background; that takes up to 40 s, and nobody waits for it.
-      if (this.#socket.terminate === undefined) this.#socket.close();
-      else this.#socket.terminate();
-    } catch {
-      // There is nothing left to drop.
-    }
+    this.#cut();
     if (opened) this.#events.gone(1006, "");
   }
 
@@ -125,15 +139,12 @@ class LikeSocket implements PlatformSocket {
     else if (data instanceof ArrayBuffer) this.#events.message(new Uint8Array(data));
     else if (ArrayBuffer.isView(data))
       this.#events.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    else
-      this.#events.broke(
-        new Error("the WebSocket delivers binary messages neither as ArrayBuffer nor as a view of one"),
-      );
+    else this.#break(new Error("the WebSocket delivers binary messages neither as ArrayBuffer nor as a view of one"));
   }
 
-  #failed(event: object): void {
+  #failed(event: LikeEvent | undefined): void {
     // Node 22 fires only this, and no `close`, when a socket cannot be opened.
-    if (this.#state === "opening") this.#fail(describe(event), event);
+    if (this.#state === "opening") this.#fail(described(event), event);
     else if (this.#state === "open") this.#events.broke();
   }
 
@@ -147,17 +158,26 @@ class LikeSocket implements PlatformSocket {
     }
   }
 
-  #fail(told: string, event?: object): void {
-    const connecting = this.#socket.readyState === CONNECTING;
+  #fail(told: string, event?: LikeEvent): void {
     this.#detach();
-    if (connecting) this.#socket.close();
-    const secure = this.#peer.startsWith("wss:");
-    const reason =
-      `${told === "" ? "the browser hides the reason, its console may tell more" : told}; is the broker running, ` +
-      "is this its WebSocket port and path (RabbitMQ: /ws), and does it accept this origin and subprotocol" +
-      (secure ? ", and is its certificate trusted here?" : "?");
-    const cause = event !== undefined && "error" in event && event.error instanceof Error ? event.error : event;
-    this.#events.failed(openError(this.#peer, reason, cause));
+    this.#cut();
+    this.#events.failed(failure(this.#peer, told, event));
+  }
+
+  /** Give the open socket up, for a reason that is ours. */
+  #break(error: Error): void {
+    this.#events.broke(error);
+    this.drop();
+  }
+
+  #cut(): void {
+    try {
+      // Platforms without `terminate` close in the background; that takes up to 40 s, and nobody waits for it.
+      if (this.#socket.terminate === undefined) this.#socket.close();
+      else this.#socket.terminate();
+    } catch {
+      // There is nothing left to drop.
+    }
   }
 
   /** Take no more events, and let those who wait go. */
@@ -186,7 +206,31 @@ class LikeSocket implements PlatformSocket {
 }
 
 /** What an error event tells beyond its being one: browsers nothing, other platforms some words. */
-function describe(event: object): string {
-  if ("message" in event && typeof event.message === "string" && event.message !== "") return event.message;
-  return "error" in event && event.error instanceof Error ? event.error.message : "";
+function described(event: LikeEvent | undefined): string {
+  if (typeof event?.message === "string" && event.message !== "") return event.message;
+  return event?.error instanceof Error ? event.error.message : "";
+}
+
+function failure(peer: string, told: string, event: LikeEvent | undefined): ConnectError {
+  const cause = event?.error instanceof Error ? event.error : event;
+  // `ws`, made by a factory, tells as much as Node does.
+  if (cause instanceof Error && "code" in cause) return dialError({ peer, service: "WebSocket" }, cause);
+  const reason = told === "" ? "the platform does not tell why (a browser's console may)" : told;
+  const certificate = peer.startsWith("wss:") ? ", and is its certificate trusted here" : "";
+  return openError(
+    peer,
+    `${reason}; is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), ` +
+      `and does it accept this origin and subprotocol${certificate}?`,
+    cause,
+  );
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function utf8Of(octets: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(octets);
+  } catch {
+    return undefined;
+  }
 }

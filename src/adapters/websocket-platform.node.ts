@@ -1,5 +1,5 @@
 /** WebSockets in Node: `ws`, by way of isomorphic-ws. */
-import type { ClientRequest, IncomingMessage } from "node:http";
+import { type ClientRequest, type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
 import WebSocket from "isomorphic-ws";
 import { type Deferred, deferred } from "../internal/deferred.js";
@@ -12,14 +12,14 @@ import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 /**
  * Check the options that not every platform has, and make those of `ws`.
  *
- * @throws TypeError for TLS options that cannot be used.
+ * @throws TypeError for TLS options or headers that cannot be used.
  */
 export function preparePlatform({ options, maxMessageSize }: WebSocketRequest): WebSocket.ClientOptions {
   const { headers, agent, tls, perMessageDeflate = false } = options;
   return {
     // Only an object: the types of `ws` have an outdated checkServerIdentity. It hands these on to tls.connect.
     ...(tls === undefined ? {} : (secured(tls) as object)),
-    ...(headers === undefined ? {} : { headers: { ...headers } }),
+    ...(headers === undefined ? {} : { headers: checked(headers) }),
     // An http.Agent: typed as an object, since the types of Node are not there in a browser.
     ...(agent === undefined ? {} : { agent: agent as NonNullable<WebSocket.ClientOptions["agent"]> }),
     perMessageDeflate,
@@ -27,6 +27,19 @@ export function preparePlatform({ options, maxMessageSize }: WebSocketRequest): 
     // RabbitMQ wraps binary bodies in text messages; what must be UTF-8 is decided by the decoder.
     skipUTF8Validation: true,
   };
+}
+
+function checked(headers: Readonly<Record<string, string>>): Record<string, string> {
+  try {
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    }
+  } catch (cause) {
+    // Node names the header, and not its value, which may be a secret.
+    throw new TypeError(`headers cannot be sent: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return { ...headers };
 }
 
 /** Open a WebSocket. Throws, or reports to `events`, a ConnectError if it cannot be opened. */
@@ -63,6 +76,7 @@ class NodeSocket implements PlatformSocket {
     socket.on("upgrade", (response) => this.#upgraded(response));
     socket.on("unexpected-response", (_request: ClientRequest, response) => this.#refused(response));
     socket.on("open", () => {
+      if (this.#state !== "opening") return;
       this.#state = "open";
       this.#compresses = socket.extensions !== "";
       events.opened(socket.protocol);

@@ -36,11 +36,14 @@ function made(
   factory: NonNullable<WebSocketOptions["factory"]>,
   { url, peer, protocols }: WebSocketRequest,
 ): WebSocketLike {
+  let socket: WebSocketLike;
   try {
-    return factory(url, protocols);
+    socket = factory(url, protocols);
   } catch (cause) {
     throw openError(peer, `the factory failed: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
+  if (typeof socket?.send !== "function") throw openError(peer, "what the factory made is no WebSocket");
+  return socket;
 }
 
 function dial(open: Opener, request: WebSocketRequest, signal: AbortSignal): Promise<Transport> {
@@ -64,6 +67,8 @@ function dial(open: Opener, request: WebSocketRequest, signal: AbortSignal): Pro
     });
     transport.attach(socket);
     signal.addEventListener("abort", onAbort);
+    // A factory is the caller's code, and may have aborted.
+    if (signal.aborted) onAbort();
 
     function onAbort(): void {
       fail(signal.reason);
