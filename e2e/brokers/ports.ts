@@ -1,18 +1,29 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type Server, connect, createServer } from "node:net";
+
+/** Below what systems give to whoever asks for any port: nobody takes one of these before the broker does. */
+const LOWEST = 16_384;
+const HIGHEST = 32_767;
 
 /** Find ports of the loopback interface that nothing listens on, all at once so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port); // it listens on TCP: not a string
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const held = await Promise.all(Array.from({ length: count }, holdPort));
+  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
+  return held.map(({ port }) => port);
+}
+
+async function holdPort(): Promise<{ server: Server; port: number }> {
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST);
+    const server = createServer();
+    const listening = once(server, "listening").then(
+      () => true,
+      () => false, // taken
+    );
+    server.listen(port, "127.0.0.1");
+    if (await listening) return { server, port };
+  }
 }
 
 /** Whether something accepts connections at a port of the loopback interface. */

@@ -15,7 +15,6 @@ import { exchange, freePorts, isOpen } from "./ports.js";
 
 const BIN = "/usr/lib/rabbitmq/bin"; // where Debian's package has it
 const SERVER = `${BIN}/rabbitmq-server`;
-const NODE_NAME = "stompede-test@localhost";
 const START_TIME = 90_000;
 
 /** Where a node listens, and what its tool needs: plain data, to be handed to other processes. */
@@ -32,6 +31,8 @@ export interface RabbitMqAddress {
   readonly otherCa: string;
   /** Where the node keeps all that it writes. */
   readonly base: string;
+  /** The node's name: no other run has it. */
+  readonly node: string;
   readonly epmdPort: number;
 }
 
@@ -59,6 +60,7 @@ export async function startRabbitMq(): Promise<RabbitMq> {
     ca: cert,
     otherCa: other.cert,
     base,
+    node: `${path.basename(base)}@localhost`,
     epmdPort,
   };
   for (const folder of ["home", "conf", "mnesia", "log"]) await mkdir(path.join(base, folder));
@@ -75,6 +77,8 @@ export async function startRabbitMq(): Promise<RabbitMq> {
       "listeners.tcp = none",
       `load_definitions = ${conf("definitions.json")}`,
       "disk_free_limit.absolute = 1MB",
+      "vm_memory_high_watermark.relative = 0.8", // large bodies are no reason to stop reading
+      "max_message_size = 134217728", // the default is 16 MiB from RabbitMQ 4 on
       `stomp.listeners.tcp.1 = ${host}:${stompPort}`,
       `stomp.listeners.ssl.1 = ${host}:${tlsPort}`,
       `ssl_options.certfile = ${conf("server.pem")}`,
@@ -149,14 +153,14 @@ export class RabbitMq implements AsyncDisposable {
 
 /** Run RabbitMQ's own tool on a node, from any process. Each call takes a second or two. */
 export async function rabbitmqctl(address: RabbitMqAddress, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(`${BIN}/rabbitmqctl`, ["-n", NODE_NAME, "-q", ...args], {
+  const { stdout } = await promisify(execFile)(`${BIN}/rabbitmqctl`, ["-n", address.node, "-q", ...args], {
     env: environmentOf(address),
   });
   return stdout;
 }
 
 /** Nothing of another node of this machine: own home (and so an own Erlang cookie), name, port mapper, data, logs. */
-function environmentOf({ base, epmdPort }: RabbitMqAddress): NodeJS.ProcessEnv {
+function environmentOf({ base, node, epmdPort }: RabbitMqAddress): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith("RABBITMQ_"));
   const within = (name: string): string => path.join(base, name);
   return {
@@ -164,7 +168,7 @@ function environmentOf({ base, epmdPort }: RabbitMqAddress): NodeJS.ProcessEnv {
     HOME: within("home"),
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODENAME: NODE_NAME,
+    RABBITMQ_NODENAME: node,
     RABBITMQ_USE_LONGNAME: "false",
     RABBITMQ_CONF_ENV_FILE: within("conf/rabbitmq-env.conf"),
     RABBITMQ_CONFIG_FILE: within("conf/rabbitmq.conf"),
