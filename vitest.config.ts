@@ -53,6 +53,7 @@ if (chromium) {
       name: "chromium",
       include: ["test/**/*.test.ts"],
       exclude: ["test/**/*.node.test.ts"],
+      globalSetup: ["test/support/web-socket-global-setup.ts"],
       browser: {
         enabled: true,
         headless: true,
