@@ -55,12 +55,27 @@ export function openWebSocket(
   }
 }
 
+/** Take over a WebSocket that a server has accepted. `stream` is what is under it. */
+export function acceptWebSocket(
+  socket: WebSocket,
+  stream: Duplex,
+  accepted: Omit<NodeSocketTerms, "protocols">,
+  events: Omit<PlatformEvents, "opened" | "failed">,
+): PlatformSocket {
+  const nothing = (): void => undefined;
+  const node = new NodeSocket(socket, { ...accepted, protocols: [] }, { ...events, opened: nothing, failed: nothing });
+  node.opened(stream);
+  return node;
+}
+
+type NodeSocketTerms = Pick<WebSocketRequest, "peer" | "protocols" | "maxMessageSize">;
+
 /** Where messages are compressed, `drained` waits while more octets than this are not written. */
 const HIGH_WATER_MARK = 65_536;
 
 class NodeSocket implements PlatformSocket {
   readonly #socket: WebSocket;
-  readonly #request: WebSocketRequest;
+  readonly #request: NodeSocketTerms;
   readonly #events: PlatformEvents;
   #state: "opening" | "open" | "gone" = "opening";
   /** What is under the WebSocket: writes are coalesced there, and it tells when it has room. */
@@ -69,7 +84,7 @@ class NodeSocket implements PlatformSocket {
   #compresses = false;
   #drained: Deferred<void> | undefined;
 
-  constructor(socket: WebSocket, request: WebSocketRequest, events: PlatformEvents) {
+  constructor(socket: WebSocket, request: NodeSocketTerms, events: PlatformEvents) {
     this.#socket = socket;
     this.#request = request;
     this.#events = events;
@@ -77,14 +92,20 @@ class NodeSocket implements PlatformSocket {
     socket.on("unexpected-response", (_request: ClientRequest, response) => this.#refused(response));
     socket.on("open", () => {
       if (this.#state !== "opening") return;
-      this.#state = "open";
-      this.#compresses = socket.extensions !== "";
+      this.opened();
       events.opened(socket.protocol);
     });
     // `ws` delivers one Buffer with binaryType "nodebuffer", its default; text as well as binary.
     socket.on("message", (data) => events.message(data as Buffer));
     socket.on("error", (error) => this.#failed(error));
     socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
+  }
+
+  /** The handshake is done. `stream` is what is under it, unless the handshake told. */
+  opened(stream?: Duplex): void {
+    this.#state = "open";
+    this.#compresses = this.#socket.extensions !== "";
+    if (stream !== undefined) this.#carriedBy(stream);
   }
 
   get buffered(): number {
@@ -151,8 +172,12 @@ class NodeSocket implements PlatformSocket {
       this.#fail(openError(peer, reason));
       return;
     }
-    this.#stream = response.socket;
-    this.#stream.on("drain", () => {
+    this.#carriedBy(response.socket);
+  }
+
+  #carriedBy(stream: Duplex): void {
+    this.#stream = stream;
+    stream.on("drain", () => {
       if (!this.#compresses) this.#settleDrained();
     });
   }
@@ -193,7 +218,7 @@ class NodeSocket implements PlatformSocket {
   }
 }
 
-function worded(error: Error, { maxMessageSize }: WebSocketRequest): Error {
+function worded(error: Error, { maxMessageSize }: NodeSocketTerms): Error {
   if (!("code" in error) || error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return error;
   return new Error(`a message was too large: maxMessageSize is ${maxMessageSize}`, { cause: error });
 }
