@@ -2,7 +2,8 @@
 import { type MemoryOptions, memoryPair } from "../adapters/memory.js";
 import { ConnectError } from "../errors.js";
 import type { Dial, Transport } from "../transport.js";
-import { BrokerConnection } from "./connection.js";
+import type { BrokerConnection } from "./broker-connection.js";
+import { ServedConnection } from "./connection.js";
 import { Destinations } from "./destinations.js";
 import { type Script, type ScriptOptions, Scripts } from "./faults.js";
 import { type BrokerOptions, resolveOptions } from "./options.js";
@@ -75,7 +76,7 @@ export class Broker implements AsyncDisposable {
       return undefined;
     }
     this.#sessions++;
-    const connection = new BrokerConnection(`session-${this.#sessions}`, transport, this.#parts, (ended) => {
+    const connection = new ServedConnection(`session-${this.#sessions}`, transport, this.#parts, (ended) => {
       this.#connections.delete(ended);
     });
     this.#connections.add(connection);

@@ -12,31 +12,18 @@ import {
   frameOf,
 } from "../protocol/index.js";
 import type { Transport } from "../transport.js";
+import type { BrokerConnection, ErrorAnswer, SubscriptionInfo } from "./broker-connection.js";
 import { type Pairs, encodeFor } from "./encode.js";
-import type { ErrorAnswer } from "./faults.js";
 import { Outflow } from "./outflow.js";
 import { type BrokerParts, Service } from "./service.js";
 import type { StoredMessage } from "./stored-message.js";
-import type { AckMode } from "./subscription.js";
 
-/** A subscription, as {@link BrokerConnection.subscriptions} shows it. */
-export interface SubscriptionInfo {
-  /** The `id` header; a client of 1.0 may have given none. */
-  readonly id: string | undefined;
-  /** As the client wrote it. */
-  readonly destination: string;
-  readonly ack: AckMode;
-  /** How many of its messages are not acknowledged. */
-  readonly unacknowledged: number;
-}
-
-/** A client's connection. */
-export class BrokerConnection {
-  /** The id of the session, as CONNECTED names it. */
+/** Serves one client over one transport. */
+export class ServedConnection implements BrokerConnection {
   readonly id: string;
   readonly #parts: BrokerParts;
   readonly #transport: Transport;
-  readonly #ended: (connection: BrokerConnection) => void;
+  readonly #ended: (connection: ServedConnection) => void;
   readonly #session: ServerSession;
   readonly #outflow: Outflow;
   readonly #service: Service;
@@ -47,7 +34,7 @@ export class BrokerConnection {
   #delayTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Made by {@link Broker.accept}. `ended` is called when the transport has ended. */
-  constructor(id: string, transport: Transport, parts: BrokerParts, ended: (connection: BrokerConnection) => void) {
+  constructor(id: string, transport: Transport, parts: BrokerParts, ended: (connection: ServedConnection) => void) {
     const { versions, heartBeat, strict, limits } = parts.options;
     this.id = id;
     this.#parts = parts;
@@ -86,62 +73,48 @@ export class BrokerConnection {
     transport.start({ data: (chunk) => this.#receive(chunk), closed: () => this.#closed() });
   }
 
-  /** Whom it is connected to. */
   get peer(): string {
     return this.#transport.peer;
   }
 
-  /** The version agreed on; `undefined` before CONNECTED. */
   get version(): Version | undefined {
     return this.#session.version;
   }
 
-  /** The login that was given in CONNECT. */
   get login(): string | undefined {
     return this.#service.login;
   }
 
-  /** The heart-beats agreed on, from the broker's side. */
   get heartBeat(): HeartBeat {
     return this.#session.heartBeat;
   }
 
-  /** The subscriptions, those to reply queues included. */
   get subscriptions(): readonly SubscriptionInfo[] {
     return Array.from(this.#service.conversation.subscriptions, ({ id, destination, ack, unacknowledged }) => {
       return { id, destination, ack, unacknowledged: unacknowledged.size };
     });
   }
 
-  /** How many messages were sent and are not acknowledged. */
   get unacknowledged(): number {
     return this.#service.conversation.unacknowledged;
   }
 
-  /**
-   * Send nothing any more, heart-beats included, but stay connected and go on reading. Messages wait in their queues. The
-   * function that is returned ends the silence: what was to be sent is sent then.
-   */
   silence(): () => void {
     return this.#outflow.silence();
   }
 
-  /** Send an ERROR. */
   error(answer: ErrorAnswer): void {
     this.#service.error(answer);
   }
 
-  /** Let so many octets through from now on, then {@link BrokerConnection.close}: perhaps in the middle of a frame. */
   closeAfter(octets: number): void {
     this.#outflow.allow(octets);
   }
 
-  /** End at once, as a reset does; what was just sent may be lost. */
   cut(): void {
     this.#abort(new Error("the broker cut the connection"));
   }
 
-  /** End in order, as a FIN or the close frame of a WebSocket does, without a word of STOMP. Resolves at the end. */
   close(): Promise<void> {
     this.#finish();
     return this.#transport.close();

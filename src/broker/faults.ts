@@ -1,21 +1,7 @@
 /** Scripted faults: what a broker does wrong, on purpose, when a certain frame comes or goes. */
 import { checkDuration } from "../internal/duration.js";
-import { type Command, type Frame, type HeadersInit, isCommandOf } from "../protocol/index.js";
-import type { BrokerConnection } from "./connection.js";
-
-/** An ERROR that a script answers with, or that {@link BrokerConnection.error} sends. */
-export interface ErrorAnswer {
-  /** The `message` header. */
-  readonly message: string;
-  /** @default "" */
-  readonly body?: string;
-  /** More headers, as `subscription`. */
-  readonly headers?: HeadersInit;
-  /** Whether it names the receipt that the frame asked for. @default what the dialect does */
-  readonly receiptId?: boolean;
-  /** Whether the connection is closed after it. @default what the dialect does: true */
-  readonly close?: boolean;
-}
+import { type Command, type Frame, isCommandOf } from "../protocol/index.js";
+import type { BrokerConnection, ErrorAnswer } from "./broker-connection.js";
 
 /** How a script ends a connection. */
 export interface EndAnswer {

@@ -1,8 +1,8 @@
 /** A port of a served broker, and the clients that come in there. */
 import type { Server, Socket } from "node:net";
 import type { Transport } from "../transport.js";
+import type { BrokerConnection } from "./broker-connection.js";
 import type { Broker } from "./broker.js";
-import type { BrokerConnection } from "./connection.js";
 
 /** Where to listen. */
 export interface ListenAt {

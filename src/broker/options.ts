@@ -1,7 +1,7 @@
 /** The options of a broker: every default is here. */
 import { checkDuration } from "../internal/duration.js";
 import { type Frame, type HeartBeat, type Limits, VERSIONS, type Version } from "../protocol/index.js";
-import type { BrokerConnection } from "./connection.js";
+import type { BrokerConnection } from "./broker-connection.js";
 import { type Dialect, DIALECTS, type DialectName } from "./dialect.js";
 import type { QueueBounds } from "./queue.js";
 

@@ -1,7 +1,6 @@
 /** A queue: messages in order, and the subscriptions that compete for them. */
-import { LinkedList } from "./linked-list.js";
+import { LinkedList, type ListNode } from "./linked-list.js";
 import type { StoredMessage } from "./stored-message.js";
-import type { Subscription } from "./subscription.js";
 
 /** A message in a queue. */
 export interface Entry {
@@ -20,6 +19,16 @@ export interface QueueBounds {
   readonly bytes: number;
 }
 
+/** Who takes messages from a queue: a subscription. */
+export interface Consumer {
+  /** Its place among those of its queue that wait for a message; the queue's own business. */
+  turn: ListNode<Consumer> | undefined;
+  /** Whether it may have another message. If not, it is offered to its queue again when it may. */
+  readonly wantsMore: boolean;
+  /** Send it a message. */
+  deliver(entry: Entry): void;
+}
+
 /** What a queue tells its owner. */
 export interface QueueOwner {
   /** There may be something to deliver, or nothing left in it. */
@@ -34,14 +43,14 @@ export interface QueueOwner {
  */
 export class Queue {
   readonly name: string;
-  readonly subscriptions: Set<Subscription> = new Set();
+  readonly subscriptions: Set<Consumer> = new Set();
   readonly #bounds: QueueBounds;
   readonly #owner: QueueOwner;
   /** All of it was delivered before all of #fresh, so its positions are the lower ones. */
   readonly #returned = new LinkedList<Entry>();
   readonly #fresh = new LinkedList<Entry>();
   /** Those that may want more. Who has no credit is dropped at its turn, and offered again when it has. */
-  readonly #waiting = new LinkedList<Subscription>();
+  readonly #waiting = new LinkedList<Consumer>();
   #position = 0;
   #held = 0;
   #bytes = 0;
@@ -110,13 +119,13 @@ export class Queue {
   }
 
   /** Let a subscription take part. */
-  add(subscription: Subscription): void {
+  add(subscription: Consumer): void {
     this.subscriptions.add(subscription);
     this.offer(subscription);
   }
 
   /** Let a subscription take part no more. */
-  remove(subscription: Subscription): void {
+  remove(subscription: Consumer): void {
     if (!this.subscriptions.delete(subscription)) return;
     if (subscription.turn !== undefined) this.#waiting.remove(subscription.turn);
     subscription.turn = undefined;
@@ -124,7 +133,7 @@ export class Queue {
   }
 
   /** Give a subscription a turn, since it may want more now. */
-  offer(subscription: Subscription): void {
+  offer(subscription: Consumer): void {
     if (subscription.turn !== undefined || !this.subscriptions.has(subscription)) return;
     subscription.turn = this.#waiting.push(subscription);
     this.#owner.changed(this);

@@ -1,10 +1,11 @@
 /** What is done about each frame of one client: it is handled, confirmed or refused, or a script has its way with it. */
 import { type ClientFrame, type ServerCommand, type Version, headerPairs } from "../protocol/index.js";
 import { admit } from "./admission.js";
+import type { ErrorAnswer } from "./broker-connection.js";
 import { Conversation, type Speaker } from "./conversation.js";
 import type { Destinations } from "./destinations.js";
 import type { Pairs } from "./encode.js";
-import type { Decision, ErrorAnswer, Scripts } from "./faults.js";
+import type { Decision, Scripts } from "./faults.js";
 import type { ResolvedOptions } from "./options.js";
 import { Refusal } from "./refusal.js";
 

@@ -1,6 +1,6 @@
 /** A subscription of a client, from the broker's side. */
 import { LinkedList, type ListNode } from "./linked-list.js";
-import type { Entry, Queue } from "./queue.js";
+import type { Consumer, Entry, Queue } from "./queue.js";
 
 /** How messages of a subscription are acknowledged. */
 export type AckMode = "auto" | "client" | "client-individual";
@@ -39,15 +39,14 @@ export interface SubscriptionTerms {
 }
 
 /** A subscription: takes from a queue, as far as it has credit. */
-export class Subscription {
+export class Subscription implements Consumer {
   readonly id: string | undefined;
   readonly destination: string;
   readonly ack: AckMode;
   readonly queue: Queue;
   /** What was sent and not acknowledged, in the order it was sent. */
   readonly unacknowledged: LinkedList<Delivery> = new LinkedList();
-  /** Its place among those of its queue that wait for a message. */
-  turn: ListNode<Subscription> | undefined;
+  turn: ListNode<Consumer> | undefined;
   readonly #prefetch: number;
   readonly #outlet: Outlet;
 
