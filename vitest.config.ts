@@ -49,6 +49,8 @@ const chromium = findChromium();
 if (chromium) {
   projects.push({
     resolve: { alias: web },
+    // Found by the first test that imports it, it would make Vite reload the page.
+    optimizeDeps: { include: ["fast-check"] },
     test: {
       name: "chromium",
       include: ["test/**/*.test.ts"],

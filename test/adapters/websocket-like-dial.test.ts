@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { webSocket } from "../../src/adapters/websocket.js";
 import { ConnectError } from "../../src/errors.js";
+import { never, refusal } from "../support/dialling.js";
 import {
   dialFake,
   FAKE_URL,
   type FakeOptions,
   FakeWebSocket,
-  never,
-  refusal,
   TerminableWebSocket,
 } from "../support/web-socket-fake.js";
 

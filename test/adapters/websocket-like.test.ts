@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Transport } from "../../src/transport.js";
+import { never } from "../support/dialling.js";
 import { octetsOf, RecordingSink } from "../support/recording-sink.js";
 import {
   dialFake,
   type FakeOptions,
   fakeSockJs,
   FakeWebSocket,
-  never,
   TerminableWebSocket,
 } from "../support/web-socket-fake.js";
 

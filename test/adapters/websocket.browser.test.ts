@@ -3,12 +3,11 @@ import { tcp } from "#tcp";
 import { webSocket, type WebSocketOptions } from "../../src/adapters/websocket.js";
 import { ConnectError } from "../../src/errors.js";
 import type { Dial, Transport } from "../../src/transport.js";
+import { never, refusal } from "../support/dialling.js";
 import { RecordingSink } from "../support/recording-sink.js";
-import { refusal } from "../support/web-socket-fake.js";
 import { type Answer, type WebSocketPeer, webSocketPeer } from "../support/web-socket-peer.js";
 import { type Connection, contract } from "./contract.js";
 
-const never = new AbortController().signal;
 const { url: server, secureUrl, deadUrl } = inject("webSocketPeer");
 
 async function open(dialling: (url: string) => Dial): Promise<Connection> {

@@ -1,6 +1,7 @@
 /** A WebSocket that does what a test tells it, in whatever order: a stand-in for any platform's. */
 import { webSocket, type WebSocketLike, type WebSocketOptions } from "../../src/adapters/websocket.js";
 import type { Transport } from "../../src/transport.js";
+import { never } from "./dialling.js";
 
 /** The events of a WebSocket, as far as any platform fires them. */
 export interface FakeEvents {
@@ -85,9 +86,6 @@ export function fakeSockJs(options: FakeOptions = {}): FakeWebSocket {
 /** Whom {@link dialFake} dials. */
 export const FAKE_URL = "ws://broker.example/ws";
 
-/** A signal that is never aborted. */
-export const never: AbortSignal = new AbortController().signal;
-
 /** Dial {@link FAKE_URL} by way of a socket. */
 export function dialFake(
   socket: FakeWebSocket,
@@ -95,15 +93,4 @@ export function dialFake(
   options: WebSocketOptions = {},
 ): Promise<Transport> {
   return webSocket(FAKE_URL, { ...options, factory: () => socket })(signal);
-}
-
-/** Wait for a dial that is in vain; gives its error. */
-export async function refusal(dialling: Promise<Transport>): Promise<unknown> {
-  return dialling.then(
-    (transport) => {
-      transport.abort(new Error("it was not to open"));
-      throw new Error("it opened");
-    },
-    (error: unknown) => error,
-  );
 }
