@@ -28,5 +28,6 @@ for _ in $(seq 150); do
     kill -0 "$node" 2>/dev/null || break
     sleep 0.1
 done
-kill -KILL "$node" "$server" "$mapper" 2>/dev/null # the mapper has inherited that SIGTERM is ignored
-wait 2>/dev/null # without a word on who was killed
+exec 2>/dev/null # the shell would say who was killed
+kill -KILL "$node" "$server" "$mapper" # the mapper has inherited that SIGTERM is ignored
+wait
