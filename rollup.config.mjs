@@ -8,7 +8,7 @@
  *
  * `--environment ONLY:js` leaves the types out, which take most of the time.
  */
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
@@ -17,23 +17,22 @@ import dts from "rollup-plugin-dts";
 import esbuild from "rollup-plugin-esbuild";
 
 const source = (path) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
-const existing = (entries) => Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path))); // LENIENT: while not every entry is written
 
 // One build of all entries per format, so that they share their modules: an error is the same class in all of them.
-const publicEntries = existing({
+const publicEntries = {
   index: source("index.ts"),
   protocol: source("protocol/index.ts"),
   tcp: source("adapters/tcp.ts"),
   broker: source("broker/index.ts"),
   "broker-node": source("broker/node.ts"),
-});
-const platformEntries = existing({
+};
+const platformEntries = {
   "websocket-node": source("adapters/websocket-platform.node.ts"),
   "websocket-web": source("adapters/websocket-platform.web.ts"),
   "text-node": source("protocol/text.node.ts"),
   "text-web": source("protocol/text.web.ts"),
   "tcp-unavailable": source("adapters/tcp.unavailable.ts"),
-});
+};
 
 const external = [/^#/, /^node:/, "ws", "isomorphic-ws"];
 const compile = () => esbuild({ target: "es2022", tsconfig: false });
