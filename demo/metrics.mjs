@@ -12,11 +12,12 @@ import process from "node:process";
 const CLOCK_TICKS = 100; // USER_HZ, which Linux has fixed at 100 for what /proc shows
 const PAGE_SIZE = 4096;
 const MOST_PROCESSES = 12;
+const RESOLUTION = 10; // ms between two looks at the event loop; Node's figures contain it
 
 /** Takes figures; rates are those since its last call of the same name. */
 export class Metrics {
   #cores = coreTimes();
-  #delay = monitorEventLoopDelay({ resolution: 10 });
+  #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
   /** @type {Map<number, number>} CPU time in ms by process */
   #processTimes = new Map();
   #processesAt = performance.now();
@@ -57,7 +58,7 @@ export class Metrics {
     const { mean, max } = this.#delay;
     const p99 = this.#delay.percentile(99);
     this.#delay.reset();
-    return { at: Date.now(), mean: milliseconds(mean), p99: milliseconds(p99), max: milliseconds(max) };
+    return { at: Date.now(), mean: delay(mean), p99: delay(p99), max: delay(max) };
   }
 
   /** The busiest processes; where the system does not tell (all but Linux), this one. */
@@ -132,7 +133,7 @@ function round(value) {
   return Math.round(value * 100) / 100;
 }
 
-/** @param {number} nanoseconds */
-function milliseconds(nanoseconds) {
-  return Number.isFinite(nanoseconds) ? round(nanoseconds / 1e6) : 0;
+/** @param {number} nanoseconds NaN when nothing was measured yet */
+function delay(nanoseconds) {
+  return Number.isFinite(nanoseconds) ? Math.max(0, round(nanoseconds / 1e6 - RESOLUTION)) : 0;
 }

@@ -24,6 +24,7 @@ export class Chart {
           {
             ...axis,
             space: 70,
+            size: 30,
             values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString()),
           },
           { ...axis, size: 52, values: (_plot, values) => values.map((value) => `${value}${unit}`) },
