@@ -80,6 +80,7 @@ export class Broker implements AsyncDisposable {
       this.#connections.delete(ended);
     });
     this.#connections.add(connection);
+    connection.start();
     return connection;
   }
 

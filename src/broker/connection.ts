@@ -10,6 +10,7 @@ import {
   type Version,
   acceptVersionOf,
   frameOf,
+  heartBeatHeader,
 } from "../protocol/index.js";
 import type { Transport } from "../transport.js";
 import type { BrokerConnection, ErrorAnswer, SubscriptionInfo } from "./broker-connection.js";
@@ -70,7 +71,11 @@ export class ServedConnection implements BrokerConnection {
     this.#connectTimer = setTimeout(() => {
       this.error({ message: `no session was established within ${connectTimeout} ms`, close: true });
     }, connectTimeout);
-    transport.start({ data: (chunk) => this.#receive(chunk), closed: () => this.#closed() });
+  }
+
+  /** Begin to serve: once. A transport that has ended already says so here. */
+  start(): void {
+    this.#transport.start({ data: (chunk) => this.#receive(chunk), closed: () => this.#closed() });
   }
 
   get peer(): string {
@@ -134,7 +139,9 @@ export class ServedConnection implements BrokerConnection {
         const frame = this.#session.next();
         if (frame === undefined) return;
         this.#parts.options.onFrame?.(frame, this);
-        this.#service.take(frame, this.#parts.scripts.decide(frame, this));
+        const decision = this.#parts.scripts.decide(frame, this);
+        // Those who saw the frame may have ended the connection.
+        if (this.#isOpen) this.#service.take(frame, decision);
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -147,7 +154,9 @@ export class ServedConnection implements BrokerConnection {
   #connected(headers: Readonly<Record<string, string>>): void {
     clearTimeout(this.#connectTimer);
     const chunk = this.#session.connected(headers);
-    this.#transmit(frameOf("CONNECTED", { version: this.#session.version, ...headers }), chunk);
+    const { heartBeat } = this.#parts.options;
+    const beats = this.#session.version === "1.0" ? undefined : heartBeatHeader(heartBeat);
+    this.#transmit(frameOf("CONNECTED", { version: this.#session.version, "heart-beat": beats, ...headers }), chunk);
     this.#monitor = new HeartBeatMonitor(
       this.#session.heartBeat,
       this.#parts.options.heartBeatTolerance,

@@ -37,6 +37,7 @@ export class Conversation implements Outlet {
   /** By the name that the client gave: `/temp-queue/x`. */
   readonly #replyQueues = new Map<string, string>();
   #messages = 0;
+  #isEnded = false;
 
   constructor(speaker: Speaker, destinations: Destinations, bounds: StoreBounds) {
     this.#speaker = speaker;
@@ -61,6 +62,8 @@ export class Conversation implements Outlet {
    */
   handle(frame: ClientFrame): void {
     const { headers } = frame;
+    // A fault may end a connection and still have its last frame handled: what that sends counts, there is nothing else left.
+    if (this.#isEnded && (frame.command !== "SEND" || headers.has("transaction"))) return;
     switch (frame.command) {
       case "SEND":
         this.#send(frame);
@@ -93,6 +96,7 @@ export class Conversation implements Outlet {
 
   /** End everything: what was not acknowledged goes back, open transactions are aborted. */
   end(): void {
+    this.#isEnded = true;
     this.#transactions.clear();
     for (const subscription of this.#subscriptions.values()) this.#destinations.unsubscribe(subscription);
     this.#subscriptions.clear();
@@ -149,7 +153,7 @@ export class Conversation implements Outlet {
     const { headers } = frame;
     const transaction = headers.get("transaction");
     const replyTo = headers.get("reply-to");
-    const reply = replyTo?.startsWith(TEMP_QUEUE) ? this.#replyQueue(replyTo) : undefined;
+    const reply = replyTo?.startsWith(TEMP_QUEUE) && !this.#isEnded ? this.#replyQueue(replyTo) : undefined;
     const destination = this.#resolve(headers.get("destination") ?? "");
     const message = StoredMessage.of(frame, destination, reply, this.#destinations.dialect.passedOn);
     if (transaction !== undefined) {
@@ -189,6 +193,8 @@ export class Conversation implements Outlet {
     const key = keyOf(id, destination);
     const subscription = this.#subscriptions.get(key);
     if (subscription === undefined) throw new Refusal(`there is no subscription ${quoted(id ?? destination)}`);
+    if (this.#destinations.dialect.subscribesToReplies && this.#replyQueues.has(subscription.destination))
+      throw new Refusal(`subscription ${quoted(subscription.destination)} lasts as long as the connection`);
     this.#end(key, subscription);
   }
 

@@ -175,9 +175,23 @@ class RunningScript implements Script {
   }
 }
 
+/** Whether an answer is for any frame, or for those of clients only. */
+const ANSWERS: ReadonlyMap<string, "any" | "client"> = new Map([
+  ["hold-receipt", "client"],
+  ["drop-receipt", "client"],
+  ["ignore", "any"],
+  ["silence", "any"],
+  ["cut", "any"],
+  ["close", "any"],
+  ["close-after", "any"],
+  ["error", "client"],
+  ["delay", "client"],
+]);
+
 function checkAnswer(answer: Answer, ofServer: boolean): void {
   const type = typeof answer === "string" ? answer : answer.type;
-  if (ofServer && !["ignore", "silence", "cut", "close", "close-after"].includes(type)) {
+  if (!ANSWERS.has(type)) throw new TypeError(`answer must be one of ${[...ANSWERS.keys()].join(", ")}, not ${type}`);
+  if (ofServer && ANSWERS.get(type) !== "any") {
     throw new TypeError(`answer ${type} is for frames of clients`);
   }
   if (typeof answer === "string") return;

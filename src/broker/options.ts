@@ -1,6 +1,6 @@
 /** The options of a broker: every default is here. */
 import { checkDuration } from "../internal/duration.js";
-import { type Frame, type HeartBeat, type Limits, VERSIONS, type Version } from "../protocol/index.js";
+import { type Frame, type HeartBeat, type Limits, ServerSession, VERSIONS, type Version } from "../protocol/index.js";
 import type { BrokerConnection } from "./broker-connection.js";
 import { type Dialect, DIALECTS, type DialectName } from "./dialect.js";
 import type { QueueBounds } from "./queue.js";
@@ -33,7 +33,8 @@ export interface BrokerOptions {
   readonly strict?: boolean;
   /**
    * How much is kept. A SEND that a queue has no room for is refused. A topic's subscriber has a queue of its own with the
-   * same bounds; when that has no room the subscription is ended by an ERROR that names it.
+   * same bounds; when that has no room the subscription is ended by an ERROR that names it (and with it, in the strict
+   * dialect, the connection, as by every ERROR).
    */
   readonly store?: Partial<StoreBounds>;
   /**
@@ -79,15 +80,18 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   const { server = DIALECTS[dialect].server, nack = DIALECTS[dialect].nack } = options;
   if (nack !== "requeue" && nack !== "dead-letter")
     throw new TypeError(`nack must be requeue or dead-letter, not ${String(nack)}`);
+  const { versions = VERSIONS, limits = {}, strict = false } = options;
+  // Made to be checked: it throws for wrong versions and limits, now and not when somebody connects.
+  new ServerSession({ versions, limits });
   return {
     users: options.users === undefined ? undefined : new Map(Object.entries(options.users)),
     virtualHosts: options.virtualHosts,
-    versions: options.versions ?? VERSIONS,
+    versions,
     heartBeat,
     heartBeatTolerance,
     connectTimeout: checkDuration("connectTimeout", options.connectTimeout ?? 10_000),
-    limits: options.limits ?? {},
-    strict: options.strict === true,
+    limits,
+    strict,
     store: storeBounds(options.store ?? {}),
     dialect: { ...DIALECTS[dialect], server, nack },
     onFrame: options.onFrame,

@@ -1,0 +1,303 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type Answer, Broker, type ScriptOptions } from "../../src/broker/index.js";
+import { RawClient, brief, settled } from "./raw-client.js";
+
+const SEND = { destination: "/queue/a", receipt: "r" };
+
+describe("a script", () => {
+  it("holds receipts back until they are released, in part or all, the oldest first", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    const script = broker.script({ command: "SEND", answer: "hold-receipt" });
+    for (const receipt of ["1", "2", "3"]) await client.tell("SEND", { destination: "/queue/a", receipt });
+    expect(await client.heard()).toEqual([]);
+    expect([script.held, script.matched, broker.queueDepth("/queue/a")]).toEqual([3, 3, 3]);
+    script.release(1);
+    expect(brief(await client.heard())).toEqual(["RECEIPT 1"]);
+    script.remove();
+    script.release();
+    expect(brief(await client.heard())).toEqual(["RECEIPT 2", "RECEIPT 3"]);
+    expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
+  });
+
+  it("holds the receipt of DISCONNECT back, and with it the end", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    const script = broker.script({ command: "DISCONNECT", answer: "hold-receipt" });
+    expect(await client.tell("DISCONNECT", { receipt: "bye" })).toEqual([]);
+    expect(client.ended).toBeUndefined();
+    script.release();
+    expect(brief(await client.heard())).toEqual(["RECEIPT bye"]);
+    expect(client.ended).toEqual({ reason: undefined });
+  });
+
+  it("releases nothing to who is gone", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    const script = broker.script({ answer: "hold-receipt" });
+    await client.tell("SEND", SEND);
+    await client.drop();
+    script.release();
+    expect(await client.heard()).toEqual([]);
+  });
+
+  it("drops receipts: the frame is handled all the same", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "SEND", times: 1, answer: "drop-receipt" });
+    expect(await client.tell("SEND", SEND)).toEqual([]);
+    expect(broker.queueDepth("/queue/a")).toBe(1);
+    expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
+  });
+
+  it("ignores frames of clients, and keeps those of its own to itself", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    await client.subscribe("/queue/a");
+    using _ignored = broker.script({ command: "SEND", times: 1, answer: "ignore" });
+    expect(await client.tell("SEND", SEND)).toEqual([]);
+    broker.script({ command: "MESSAGE", times: 1, answer: "ignore" });
+    expect(brief(await client.tell("SEND", SEND, "1"))).toEqual(["RECEIPT r"]);
+    expect(brief(await client.tell("SEND", SEND, "2"))).toEqual(["RECEIPT r", "2"]);
+  });
+
+  it("answers by an ERROR", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    const error = { message: "no", body: "because\n", headers: { "x-code": 7 }, close: false };
+    broker.script({ command: "SEND", times: 1, answer: { type: "error", error } });
+    broker.script({ command: "SEND", times: 1, answer: { type: "error", error: { ...error, receiptId: false } } });
+    const [first] = await client.tell("SEND", SEND);
+    expect(Object.fromEntries(first?.headers ?? [])).toMatchObject({ message: "no", "x-code": "7", "receipt-id": "r" });
+    expect(first?.text()).toBe("because\n");
+    const [second] = await client.tell("SEND", SEND);
+    expect(second?.headers.has("receipt-id")).toBe(false);
+    expect(broker.queueDepth("/queue/a")).toBe(0);
+    expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
+  });
+
+  it("refuses a CONNECT, and lets the next one in", async () => {
+    await using broker = new Broker();
+    broker.script({ command: "CONNECT", times: 1, answer: { type: "error", error: { message: "Bad CONNECT" } } });
+    await using refused = await RawClient.connect(broker);
+    expect(brief(refused.frames)).toEqual(["ERROR Bad CONNECT"]);
+    expect(refused.ended).toEqual({ reason: undefined });
+    await using client = await RawClient.connect(broker);
+    expect(brief(client.frames)).toEqual(["CONNECTED"]);
+  });
+});
+
+describe("a script that ends the connection", () => {
+  it.each([
+    ["before", [], 0],
+    ["handled", [], 1],
+    ["answered", ["RECEIPT r"], 1],
+  ] as const)("in order, when the frame is %s", async (when, heard, depth) => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "SEND", answer: { type: "close", when } });
+    expect(brief(await client.tell("SEND", SEND))).toEqual(heard);
+    expect(client.ended).toEqual({ reason: undefined });
+    expect(broker.queueDepth("/queue/a")).toBe(depth);
+  });
+
+  it.each([
+    ["before", 0],
+    ["handled", 1],
+    ["answered", 1],
+  ] as const)("by a cut, when the frame is %s", async (when, depth) => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "SEND", answer: when === "before" ? "cut" : { type: "cut", when } });
+    await client.tell("SEND", SEND);
+    expect(client.ended?.reason?.message).toBe("the peer dropped the connection");
+    expect(broker.queueDepth("/queue/a")).toBe(depth);
+    expect(broker.connections).toEqual([]);
+  });
+
+  it("at a frame of its own, before it or after it", async () => {
+    for (const [answer, heard] of [
+      ["close", []],
+      [{ type: "close", when: "answered" }, ["RECEIPT r"]],
+    ] as const) {
+      await using broker = new Broker();
+      await using client = await RawClient.connect(broker);
+      broker.script({ command: "RECEIPT", answer });
+      expect(brief(await client.tell("SEND", SEND))).toEqual(heard);
+      expect(client.ended).toEqual({ reason: undefined });
+    }
+  });
+
+  it("after so many octets of a stream, in the middle of a frame; the frame that it was about is handled", async () => {
+    for (const [octets, text] of [
+      [0, ""],
+      [12, "RECEIPT\nrece"],
+      [23, "RECEIPT\nreceipt-id:r\n\n\0"],
+    ] as const) {
+      await using broker = new Broker();
+      await using client = await RawClient.connect(broker);
+      client.chunks.length = 0;
+      broker.script({ command: "SEND", answer: { type: "close-after", octets } });
+      await client.tell("SEND", SEND);
+      expect(client.text).toBe(text);
+      expect(client.ended).toEqual({ reason: undefined });
+      expect(broker.queueDepth("/queue/a")).toBe(1);
+    }
+  });
+
+  it("after so many octets of messages, none of which is cut in two", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker, { memory: { kind: "messages" } });
+    broker.script({ command: "SEND", times: 1, answer: { type: "close-after", octets: 40 } });
+    expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
+    expect(await client.tell("SEND", SEND)).toEqual([]);
+    expect(client.ended).toEqual({ reason: undefined });
+  });
+
+  it("leaves no subscription behind", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "SUBSCRIBE", answer: { type: "close-after", octets: 0 } });
+    await client.subscribe("/queue/a");
+    expect(client.ended).toBeDefined();
+    expect([broker.subscriptions("/queue/a"), broker.connections.length]).toEqual([0, 0]);
+  });
+});
+
+describe("a script of silence", () => {
+  it("handles frames and answers none, until it is over", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    await client.subscribe("/queue/b");
+    broker.script({ command: "SEND", times: 1, answer: "silence" });
+    expect(await client.tell("SEND", SEND)).toEqual([]);
+    expect(await client.tell("SEND", { destination: "/queue/b" }, "1")).toEqual([]);
+    expect([broker.queueDepth("/queue/a"), broker.queueDepth("/queue/b")]).toEqual([1, 1]);
+    const resume = broker.connections[0]?.silence();
+    resume?.();
+    expect(brief(await client.heard())).toEqual(["RECEIPT r", "1"]);
+  });
+
+  it("keeps even the end to itself", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "DISCONNECT", answer: "silence" });
+    expect(await client.tell("DISCONNECT", { receipt: "bye" })).toEqual([]);
+    expect(client.ended).toBeUndefined();
+    expect(broker.connections).toHaveLength(1);
+  });
+});
+
+describe("a script of delay", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("lets a frame wait, and all that comes after it on the connection", async () => {
+    vi.useFakeTimers();
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    await using other = await RawClient.connect(broker);
+    broker.script({ command: "SEND", times: 1, answer: { type: "delay", ms: 500 } });
+    await client.tell("SEND", SEND);
+    expect(await client.tell("SUBSCRIBE", { id: "1", destination: "/queue/b", receipt: "s" })).toEqual([]);
+    expect(brief(await other.tell("SEND", { ...SEND, receipt: "other" }))).toEqual(["RECEIPT other"]);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(await client.heard()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(brief(await client.heard())).toEqual(["RECEIPT r", "RECEIPT s"]);
+  });
+
+  it("is over with its connection", async () => {
+    vi.useFakeTimers();
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "SEND", answer: { type: "delay", ms: 500 } });
+    await client.tell("SEND", SEND);
+    broker.connections[0]?.cut();
+    await settled();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(broker.queueDepth("/queue/a")).toBe(0);
+  });
+});
+
+describe("what a script is about", () => {
+  /** The bodies of SENDs, 1 to 4, that a script did not ignore. */
+  async function let1To4Through(options: Partial<ScriptOptions>): Promise<string[]> {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    const script = broker.script({ answer: "ignore", ...options });
+    for (const [destination, text] of [
+      ["a", "1"],
+      ["b", "2"],
+      ["a", "3"],
+      ["b", "4"],
+    ] as const) {
+      await client.tell("SEND", { destination }, text);
+    }
+    script.remove();
+    return brief([...(await client.subscribe("a")), ...(await client.subscribe("b"))]).sort();
+  }
+
+  it.each([
+    [{}, []],
+    [{ command: "SUBSCRIBE" }, ["1", "2", "3", "4"]],
+    [{ command: ["ACK", "SEND"] }, []],
+    [{ destination: "a" }, ["2", "4"]],
+    [{ times: 1 }, ["2", "3", "4"]],
+    [{ skip: 1 }, ["1"]],
+    [{ skip: 1, times: 2 }, ["1", "4"]],
+    [{ destination: "b", skip: 1 }, ["1", "2", "3"]],
+    [{ where: (frame: { text(): string }) => frame.text() === "3" }, ["1", "2", "4"]],
+    [{ answer: (frame: { text(): string }) => (frame.text() === "1" ? undefined : "ignore") }, ["1"]],
+  ] as const)("is said by its options: %j", async (options, expected) => {
+    expect(await let1To4Through(options)).toEqual(expected);
+  });
+
+  it("may be one connection", async () => {
+    await using broker = new Broker();
+    await using one = await RawClient.connect(broker);
+    await using other = await RawClient.connect(broker);
+    const [connection] = broker.connections;
+    broker.script({ ...(connection === undefined ? {} : { connection }), answer: "drop-receipt" });
+    expect(await one.tell("SEND", SEND)).toEqual([]);
+    expect(brief(await other.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
+  });
+
+  it("is decided by the first of several", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    const first = broker.script({ command: "SEND", times: 1, answer: "drop-receipt" });
+    const second = broker.script({ command: "SEND", answer: "ignore" });
+    await client.tell("SEND", SEND);
+    await client.tell("SEND", SEND);
+    expect([first.matched, second.matched, broker.queueDepth("/queue/a")]).toEqual([1, 1, 1]);
+  });
+
+  it("a function may end the connection itself: the frame is not handled then", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({
+      command: "SEND",
+      answer: (_frame, connection) => {
+        connection.cut();
+        return undefined;
+      },
+    });
+    await client.tell("SEND", SEND);
+    expect(broker.queueDepth("/queue/a")).toBe(0);
+  });
+
+  it.each([
+    [{ answer: "ignore", skip: -1 }, "skip must not be negative: -1"],
+    [{ answer: "ignore", times: 0 }, "times must be at least 1, not 0"],
+    [{ command: "MESSAGE", answer: "hold-receipt" }, "answer hold-receipt is for frames of clients"],
+    [{ command: ["SEND", "ERROR"], answer: { type: "delay", ms: 1 } }, "answer delay is for frames of clients"],
+    [{ answer: { type: "delay", ms: -1 } }, "ms must be from 0 to 2147483647 ms, not -1"],
+    [{ answer: { type: "close-after", octets: Number.NaN } }, "octets must be a number from 0 up, not NaN"],
+    [{ answer: "explode" as Answer }, "answer must be one of"],
+  ] as const)("must make sense: %j is refused", async (options, message) => {
+    await using broker = new Broker();
+    expect(() => broker.script(options)).toThrow(message);
+  });
+});
