@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a RabbitMQ node and its port mapper until standard input closes: so they end with the tests that started them,
 # however those end. Everything else comes by the environment; RABBITMQ_PID_FILE is written by the node.
-# usage: keep.sh EPMD_PORT RABBITMQ_SERVER
+# All that was written goes too: the folder that is named last.
+# usage: keep.sh EPMD_PORT RABBITMQ_SERVER FOLDER
 set -u
 trap '' INT TERM HUP # whoever holds the other end of standard input decides
 epmd -port "$1" </dev/null >"$RABBITMQ_LOG_BASE/epmd.log" 2>&1 &
@@ -31,3 +32,4 @@ done
 exec 2>/dev/null # the shell would say who was killed
 kill -KILL "$node" "$server" "$mapper" # the mapper has inherited that SIGTERM is ignored
 wait
+rm -rf -- "$3"

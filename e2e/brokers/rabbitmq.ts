@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -91,7 +91,7 @@ export async function startRabbitMq(): Promise<RabbitMq> {
       "",
     ].join("\n"),
   );
-  const keeper = spawn(fileURLToPath(new URL("keep.sh", import.meta.url)), [String(epmdPort), SERVER], {
+  const keeper = spawn(fileURLToPath(new URL("keep.sh", import.meta.url)), [String(epmdPort), SERVER, base], {
     env: { ...environmentOf(address), RABBITMQ_DIST_PORT: String(distPort) },
     stdio: ["pipe", "ignore", "inherit"],
     detached: true, // Ctrl-C is for the tests; the keeper sees that they have ended
@@ -129,21 +129,23 @@ export class RabbitMq implements AsyncDisposable {
     }
   }
 
-  /** End the node as a crash does, by SIGKILL, and start it again on the same ports and data. */
-  async crashAndRestart(): Promise<void> {
-    process.kill(Number(await readFile(path.join(this.address.base, "pid"), "utf8")), "SIGKILL");
+  /** Send the node a signal: SIGKILL is a crash, SIGSTOP makes it hang, SIGCONT lets it go on. */
+  async signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
+    process.kill(Number(await readFile(path.join(this.address.base, "pid"), "utf8")), signal);
+  }
+
+  /** Start it again after a SIGKILL, on the same ports and data. */
+  async restart(): Promise<void> {
     this.#keeper.stdin?.write("start\n");
     await this.ready();
   }
 
-  /** Stop the node and remove what it wrote. */
+  /** Stop the node; what it wrote is removed. */
   async stop(): Promise<void> {
-    if (this.#keeper.exitCode === null) {
-      const exited = once(this.#keeper, "exit");
-      this.#keeper.stdin?.end();
-      await exited;
-    }
-    await rm(this.address.base, { recursive: true, force: true, maxRetries: 5 });
+    if (this.#keeper.exitCode !== null) return;
+    const exited = once(this.#keeper, "exit");
+    this.#keeper.stdin?.end();
+    await exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -62,6 +62,8 @@ describeRabbitMq("acknowledging to RabbitMQ", () => {
       const again = await takeOne(await client.subscribe(destination, { ack: "client" }));
       expect(again.redelivered).toBe(true);
       await again.ack({ receipt: true });
+      await client.disconnect();
+      await client.connect();
       expect(await drain(client, destination)).toEqual([]);
     });
 
