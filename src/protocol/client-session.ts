@@ -206,5 +206,5 @@ function isServerFrame(frame: Frame): frame is ServerFrame {
 
 function requireArgument(command: ClientCommand, version: Version, headers: HeadersInit): void {
   const missing = missingHeader(command, version, (name) => hasHeader(headers, name));
-  if (missing !== undefined) throw new TypeError(`a ${command} frame needs a ${missing} header in STOMP ${version}`);
+  if (missing !== undefined) throw new TypeError(`${command} needs the header "${missing}" in STOMP ${version}`);
 }

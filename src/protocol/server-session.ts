@@ -132,7 +132,7 @@ export class ServerSession {
   ): string | Uint8Array {
     const phase = this.#allow(command);
     const missing = missingHeader(command, this.version ?? "1.0", (name) => hasHeader(headers, name));
-    if (missing !== undefined) throw new TypeError(`a ${command} frame needs a ${missing} header`);
+    if (missing !== undefined) throw new TypeError(`${command} needs the header "${missing}"`);
     const frame = this.#encoder.encode(command, headers, body, contentLength);
     this.#phase = phase;
     return frame;

@@ -308,9 +308,9 @@ describe("sendFrame", () => {
     ["MESSAGE", {}, "", TypeError, '"MESSAGE" is no command of a client'],
     ["CONNECT", {}, "", InvalidStateError, "CONNECT is sent by the client itself"],
     ["DISCONNECT", {}, "", InvalidStateError, "DISCONNECT is sent by the client itself"],
-    ["SUBSCRIBE", { destination: "/q" }, "", TypeError, "a SUBSCRIBE frame needs a id header in STOMP 1.2"],
+    ["SUBSCRIBE", { destination: "/q" }, "", TypeError, 'SUBSCRIBE needs the header "id" in STOMP 1.2'],
     ["BEGIN", { transaction: "t" }, "body", TypeError, "a BEGIN frame has no body"],
-    ["BEGIN", {}, "", TypeError, "a BEGIN frame needs a transaction header in STOMP 1.2"],
+    ["BEGIN", {}, "", TypeError, 'BEGIN needs the header "transaction" in STOMP 1.2'],
   ])("refuses %s %o %o", async (command, headers, body, type, message) => {
     const { client } = await connected();
     const error = await failure(client.sendFrame(command as never, headers, body));
