@@ -120,8 +120,8 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   }
 
   /**
-   * End it. Messages that were delivered and not read are dropped; those not acknowledged are the broker's again. Calling
-   * it again, or after its end, does nothing. Resolves when the UNSUBSCRIBE is handed over, or with `receipt` confirmed.
+   * End it. Messages that were delivered and not read are dropped; those not acknowledged are the broker's again (RabbitMQ
+   * delivers them again only when the session has ended). Calling it again, or after its end, does nothing. Resolves when the UNSUBSCRIBE is handed over, or with `receipt` confirmed.
    */
   unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
     return this.#host.unsubscribe(this, options);
