@@ -120,7 +120,9 @@ function handshakeError(peer: string, error: unknown): unknown {
   }
   if (error instanceof ProtocolError) {
     const hint =
-      error.reason === "version-mismatch" ? "offer a version that it speaks" : "does a STOMP broker listen there, or is TLS wanted?";
+      error.reason === "version-mismatch"
+        ? "offer a version that it speaks"
+        : "does a STOMP broker listen there, or is TLS wanted?";
     return new ConnectError("handshake", `no session with ${peer}: ${error.message}; ${hint}`, { cause: error });
   }
   if (error instanceof ConnectionLostError) {

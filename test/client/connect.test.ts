@@ -92,7 +92,8 @@ describe("connecting", () => {
     });
     const error = await new DialClient(broker.dial, NO_BEAT).connect().catch((reason: unknown) => reason);
     expect(error).toMatchObject({
-      message: 'no session with memory:: unknown command "HTTP/1.1 400 B"; does a STOMP broker listen there, or is TLS wanted?',
+      message:
+        'no session with memory:: unknown command "HTTP/1.1 400 B"; does a STOMP broker listen there, or is TLS wanted?',
     });
     expect((error as ConnectError).cause).toBeInstanceOf(ProtocolError);
   });
