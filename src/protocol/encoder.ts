@@ -88,7 +88,7 @@ export class FrameEncoder {
    */
   encodeHead(command: Command, headers: HeadersInit, length: number, contentLength = true): string {
     const hasBody = mayHaveBody(command);
-    if (length > 0 && !hasBody) throw new TypeError(`a ${command} frame has no body`);
+    if (length > 0 && !hasBody) throw new TypeError(`${command} has no body`);
     const cached = command !== "CONNECT" && command !== "STOMP" && command !== "CONNECTED";
     let head: string = command;
     for (const [name, value] of headerPairs(headers)) {

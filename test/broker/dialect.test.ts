@@ -49,7 +49,12 @@ describe("the dialect of RabbitMQ", () => {
 
   it("goes on after an ERROR, which names no receipt", async () => {
     const { error, then } = await afterRefusal({ dialect });
-    expect(error["receipt-id"]).toBeUndefined();
+    expect(error).toEqual({
+      message: 'there is no subscription "none"',
+      "content-type": "text/plain",
+      version: "1.0,1.1,1.2",
+      "content-length": "0",
+    });
     expect(then).toEqual(["RECEIPT next"]);
   });
 
@@ -116,8 +121,24 @@ describe("the dialect of ActiveMQ", () => {
 
   it("goes on after an ERROR, which names the receipt", async () => {
     const { error, then } = await afterRefusal({ dialect });
-    expect(error["receipt-id"]).toBe("r");
+    expect(error).toEqual({
+      message: 'there is no subscription "none"',
+      "content-type": "text/plain",
+      "receipt-id": "r",
+    });
     expect(then).toEqual(["RECEIPT next"]);
+  });
+
+  it("counts the octets of an ERROR's body only where that has a NUL", async () => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker);
+    broker.connections[0]?.error({ message: "no", body: "because" });
+    broker.connections[0]?.error({ message: "no", body: "a\0b" });
+    const heard = await client.heard();
+    expect(heard.map((frame) => [frame.headers.get("content-length"), frame.text()])).toEqual([
+      [undefined, "because"],
+      ["3", "a\0b"],
+    ]);
   });
 
   it("ends the connection after it refused a CONNECT", async () => {

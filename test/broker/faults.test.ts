@@ -145,6 +145,15 @@ describe("a script that ends the connection", () => {
     }
   });
 
+  it("after so many octets from a frame of its own", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    client.chunks.length = 0;
+    broker.script({ command: "RECEIPT", answer: { type: "close-after", octets: 7 } });
+    await client.tell("SEND", SEND);
+    expect([client.text, client.ended]).toEqual(["RECEIPT", { reason: undefined }]);
+  });
+
   it("after so many octets of messages, none of which is cut in two", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { memory: { kind: "messages" } });
@@ -176,6 +185,15 @@ describe("a script of silence", () => {
     const resume = broker.connections[0]?.silence();
     resume?.();
     expect(brief(await client.heard())).toEqual(["RECEIPT r", "1"]);
+  });
+
+  it("begins with a frame of its own, which is kept too", async () => {
+    await using broker = new Broker();
+    await using client = await RawClient.connect(broker);
+    broker.script({ command: "RECEIPT", times: 1, answer: "silence" });
+    expect(await client.tell("SEND", SEND)).toEqual([]);
+    broker.connections[0]?.silence()();
+    expect(brief(await client.heard())).toEqual(["RECEIPT r"]);
   });
 
   it("keeps even the end to itself", async () => {

@@ -91,6 +91,16 @@ describe("a queue", () => {
     expect(brief(await other.subscribe("/queue/a"))).toEqual(["~1", "~2", "~3", "~4", "~5"]);
   });
 
+  it("puts what clients give back one after another in between what waits already", async () => {
+    await using broker = new Broker();
+    const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(broker)));
+    for (const client of clients) await client.subscribe("/queue/a", { ack: "client" });
+    await using last = await RawClient.connect(broker);
+    await last.send("/queue/a", "1", "2", "3", "4", "5", "6", "7");
+    for (const index of [1, 0, 2]) await clients[index]?.drop();
+    expect(brief(await last.subscribe("/queue/a"))).toEqual(["~1", "~2", "~3", "~4", "~5", "~6", "~7"]);
+  });
+
   it("gives what an unsubscribed subscription left to the others at once", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);

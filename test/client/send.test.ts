@@ -309,7 +309,7 @@ describe("sendFrame", () => {
     ["CONNECT", {}, "", InvalidStateError, "CONNECT is sent by the client itself"],
     ["DISCONNECT", {}, "", InvalidStateError, "DISCONNECT is sent by the client itself"],
     ["SUBSCRIBE", { destination: "/q" }, "", TypeError, 'SUBSCRIBE needs the header "id" in STOMP 1.2'],
-    ["BEGIN", { transaction: "t" }, "body", TypeError, "a BEGIN frame has no body"],
+    ["BEGIN", { transaction: "t" }, "body", TypeError, "BEGIN has no body"],
     ["BEGIN", {}, "", TypeError, 'BEGIN needs the header "transaction" in STOMP 1.2'],
   ])("refuses %s %o %o", async (command, headers, body, type, message) => {
     const { client } = await connected();
