@@ -1,9 +1,10 @@
 /** The encoder: frames to text or octets, with nothing in them that the caller did not mean. */
 import { strictUtf8ToText, textToUtf8, utf8Length } from "#text";
 import { type Command, mayHaveBody } from "./command.js";
-import { type Escapes, escapeHeader, escapesOf } from "./escape.js";
+import { type Escapes, escapesOf } from "./escape.js";
 import type { Body } from "./frame.js";
-import { type HeaderValue, type HeadersInit, headerPairs } from "./headers.js";
+import { type HeaderValue, type HeadersInit, isIterableHeaders } from "./headers.js";
+import { HeaderLines } from "./header-lines.js";
 import type { Version } from "./version.js";
 
 /** How a {@link FrameEncoder} writes. */
@@ -21,14 +22,6 @@ export interface EncoderOptions {
 /** A heart-beat: STOMP 1.2 allows CR LF too, 1.1 does not. */
 export const HEART_BEAT = "\n";
 
-/** A header line by its last value: brokers are sent the same destination over and over. */
-interface CachedLine {
-  readonly value: HeaderValue;
-  readonly line: string;
-}
-const MOST_CACHED = 64;
-const LONGEST_CACHED = 256;
-
 /**
  * Encodes frames. A frame is text where its body is text, and octets where its body is octets: a WebSocket sends the
  * first as a text message and the second as a binary one.
@@ -37,7 +30,8 @@ export class FrameEncoder {
   #version: Version | undefined;
   #escapes: Escapes;
   readonly #escapeConnect: boolean;
-  readonly #lines = new Map<string, CachedLine>();
+  readonly #lines = new Map<Command, HeaderLines>();
+  #last: HeaderLines | undefined;
 
   constructor(options: EncoderOptions = {}) {
     this.#version = options.version;
@@ -55,6 +49,7 @@ export class FrameEncoder {
     this.#version = version;
     this.#escapes = escapes ?? escapesOf(version, "SEND");
     this.#lines.clear();
+    this.#last = undefined;
   }
 
   /**
@@ -89,46 +84,61 @@ export class FrameEncoder {
   encodeHead(command: Command, headers: HeadersInit, length: number, contentLength = true): string {
     const hasBody = mayHaveBody(command);
     if (length > 0 && !hasBody) throw new TypeError(`${command} has no body`);
-    const cached = command !== "CONNECT" && command !== "STOMP" && command !== "CONNECTED";
-    let head: string = command;
-    for (const [name, value] of headerPairs(headers)) {
-      if (value === undefined) continue;
-      if (name === "content-length" && hasBody) {
-        checkContentLength(value, length, contentLength);
-        continue;
+    const lines = this.#linesOf(command);
+    lines.begin();
+    if (Array.isArray(headers)) {
+      const pairs: readonly (readonly [string, HeaderValue | undefined])[] = headers;
+      for (let i = 0; i < pairs.length; i++) {
+        const pair = pairs[i];
+        if (pair !== undefined) addLine(lines, pair[0], pair[1], hasBody, length, contentLength);
       }
-      head += cached ? this.#line(name, value) : this.#makeLine(name, value, this.#escapesOfConnect(command));
+    } else if (isIterableHeaders(headers)) {
+      for (const pair of headers) addLine(lines, pair[0], pair[1], hasBody, length, contentLength);
+    } else {
+      // Faster than Object.entries: an object's own names are known from its shape.
+      for (const name in headers) {
+        if (Object.hasOwn(headers, name)) addLine(lines, name, headers[name], hasBody, length, contentLength);
+      }
     }
-    return contentLength && hasBody ? `${head}\ncontent-length:${length}\n\n` : `${head}\n\n`;
+    return lines.end() + (contentLength && hasBody ? countLine(length) : "\n\n");
   }
 
-  #escapesOfConnect(command: Command): Escapes {
+  /** What writes the lines of a command. Those of CONNECT are not kept: there are secrets among them. */
+  #linesOf(command: Command): HeaderLines {
     // By the letter STOMP is escaped; no version is agreed on yet, so by the rules of the newest.
-    if (command === "STOMP") return "1.2";
-    return this.#escapeConnect ? "1.2" : "none";
-  }
-
-  #line(name: string, value: HeaderValue): string {
-    const known = this.#lines.get(name);
-    if (known !== undefined && known.value === value) return known.line;
-    const line = this.#makeLine(name, value, this.#escapes);
-    if (line.length <= LONGEST_CACHED) {
-      if (known === undefined && this.#lines.size >= MOST_CACHED) this.#lines.clear();
-      this.#lines.set(name, { value, line });
+    if (command === "STOMP") return new HeaderLines(command, "1.2");
+    if (command === "CONNECT" || command === "CONNECTED") {
+      return new HeaderLines(command, this.#escapeConnect ? "1.2" : "none");
     }
-    return line;
+    if (this.#last?.command === command) return this.#last;
+    const lines = this.#lines.get(command) ?? new HeaderLines(command, this.#escapes);
+    this.#lines.set(command, lines);
+    this.#last = lines;
+    return lines;
   }
+}
 
-  #makeLine(name: string, value: HeaderValue, escapes: Escapes): string {
-    if (typeof name !== "string") throw new TypeError("a header name must be a string");
-    if (name === "") throw new TypeError("a header has an empty name");
-    const where = `header ${JSON.stringify(name)}`;
-    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-      throw new TypeError(`${where} must be a string, a number or a boolean`);
-    }
-    const escapedName = escapeHeader(name, escapes, "name", `the name of ${where}`);
-    return `\n${escapedName}:${escapeHeader(String(value), escapes, "value", where)}`;
-  }
+/** Add a line, unless it has no value; the count comes last. */
+function addLine(
+  lines: HeaderLines,
+  name: string,
+  value: HeaderValue | undefined,
+  hasBody: boolean,
+  length: number,
+  contentLength: boolean,
+): void {
+  if (value === undefined) return;
+  if (hasBody && name === "content-length") checkContentLength(value, length, contentLength);
+  else lines.add(name, value);
+}
+
+const countLines: (string | undefined)[] = [];
+const MOST_COUNT_LINES = 1024;
+
+/** The last header line and the blank line. */
+function countLine(length: number): string {
+  if (length >= MOST_COUNT_LINES) return `\ncontent-length:${length}\n\n`;
+  return (countLines[length] ??= ["\ncontent-length:", length, "\n\n"].join(""));
 }
 
 function checkContentLength(value: HeaderValue, length: number, contentLength: boolean): void {

@@ -64,13 +64,14 @@ const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?:[^\ud800-\udbff]|^
 
 /**
  * Escape a header name or value as `escapes` allows, and refuse what cannot be said: so no header can be injected,
- * in any version. `where` says in the message what is refused: never the value, which may be a secret.
+ * in any version. `header`, its name, says in the message what is refused: never the value, which may be a secret.
  *
  * @throws TypeError for a NUL or a lone surrogate; for a line feed, carriage return or (in a name) colon without an
  * escape sequence for it.
  */
-export function escapeHeader(text: string, escapes: Escapes, part: "name" | "value", where: string): string {
+export function escapeHeader(text: string, escapes: Escapes, part: "name" | "value", header: string): string {
   if (!SPECIAL.test(text)) return text;
+  const where = part === "name" ? `the name of header ${JSON.stringify(header)}` : `header ${JSON.stringify(header)}`;
   if (LONE_SURROGATE.test(text)) throw unencodable(where, "a lone surrogate, which UTF-8 cannot express");
   let result = "";
   let from = 0;

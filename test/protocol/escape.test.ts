@@ -26,7 +26,7 @@ describe("escaping and its undoing go in one pass", () => {
     ["a\\b:c", "backslash", "a\\\\b:c"],
     ["a\\b:c", "none", "a\\b:c"],
   ] as const)("%j in %s is %j", (text, escapes, escaped) => {
-    expect(escapeHeader(text, escapes, "value", "header")).toBe(escaped);
+    expect(escapeHeader(text, escapes, "value", "it")).toBe(escaped);
     if (escapes === "backslash") return; // only ever written
     expect(unescapeHeader(escaped, escapes)).toBe(text);
     expect(() => {
@@ -37,18 +37,19 @@ describe("escaping and its undoing go in one pass", () => {
 
 describe("what cannot be said is refused, without showing it", () => {
   test.each([
-    ["a\0", "1.2", "value", "it has a NUL, which no version can express"],
-    ["a\r", "1.1", "value", "it has a carriage return, which cannot be escaped here"],
-    ["a\r", "none", "value", "it has a carriage return, which cannot be escaped here"],
-    ["a\n", "none", "value", "it has a line feed, which cannot be escaped here"],
-    ["a\n", "backslash", "value", "it has a line feed, which cannot be escaped here"],
-    ["a:b", "none", "name", "it has a colon, which cannot be escaped here"],
-    ["a:b", "backslash", "name", "it has a colon, which cannot be escaped here"],
-    ["\ud83d", "1.2", "value", "it has a lone surrogate, which UTF-8 cannot express"],
-    ["a\ude00b", "1.2", "value", "it has a lone surrogate, which UTF-8 cannot express"],
-    ["\ude00\ud83d", "1.2", "value", "it has a lone surrogate, which UTF-8 cannot express"],
+    ["a\0", "1.2", "value", "has a NUL, which no version can express"],
+    ["a\r", "1.1", "value", "has a carriage return, which cannot be escaped here"],
+    ["a\r", "none", "value", "has a carriage return, which cannot be escaped here"],
+    ["a\n", "none", "value", "has a line feed, which cannot be escaped here"],
+    ["a\n", "backslash", "value", "has a line feed, which cannot be escaped here"],
+    ["a:b", "none", "name", "has a colon, which cannot be escaped here"],
+    ["a:b", "backslash", "name", "has a colon, which cannot be escaped here"],
+    ["\ud83d", "1.2", "value", "has a lone surrogate, which UTF-8 cannot express"],
+    ["a\ude00b", "1.2", "value", "has a lone surrogate, which UTF-8 cannot express"],
+    ["\ude00\ud83d", "1.2", "value", "has a lone surrogate, which UTF-8 cannot express"],
   ] as const)("%j in %s as a %s", (text, escapes, part, message) => {
-    expect(() => escapeHeader(text, escapes, part, "it")).toThrow(new TypeError(message));
+    const where = part === "name" ? 'the name of header "it"' : 'header "it"';
+    expect(() => escapeHeader(text, escapes, part, "it")).toThrow(new TypeError(`${where} ${message}`));
   });
 });
 
