@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--quick] [--only decode|encode|…] [--rows KEY,…] [--json FILE] [--with NAME=FILE]`
+ * `npm run bench -- [--quick] [--only decode|encode|end-to-end] [--rows KEY,…] [--json FILE] [--with NAME=FILE]`
  *
  * Measures the built library against @stomp/stompjs, stompit, webstomp-client, and a floor. `--with` adds another build of
  * the protocol core as a column, to see what a change brought.
@@ -12,10 +12,11 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { measureDecoding } from "./decode.mjs";
 import { measureEncoding } from "./encode.mjs";
+import { measureEndToEnd } from "./end-to-end.mjs";
 import { headLine, rowData, rowLine } from "./report.mjs";
 
 /** @type {Readonly<Record<string, (options: any, report: (row: import("./report.mjs").Row) => void) => Promise<void>>>} */
-const GROUPS = { decode: measureDecoding, encode: measureEncoding };
+const GROUPS = { decode: measureDecoding, encode: measureEncoding, "end-to-end": measureEndToEnd };
 
 const { values } = parseArgs({
   options: {

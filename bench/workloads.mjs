@@ -220,3 +220,8 @@ export const SEND = {
   bodies: Array.from({ length: 256 }, (_, index) => jsonBody(index, 100)),
   large: binaryBody(1_048_576),
 };
+
+/** So many MESSAGE frames with JSON bodies of a size, as octets: what a far end sends. */
+export function messageFrames(/** @type {number} */ count, /** @type {number} */ size) {
+  return samplesOf(count, (index) => messageFrame(index, jsonBody(index, size))).map(({ octets }) => octets);
+}
