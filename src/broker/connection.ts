@@ -175,7 +175,10 @@ export class ServedConnection implements BrokerConnection {
     if (!this.#isOpen) return;
     let chunk: string | Uint8Array | undefined;
     try {
-      chunk = encodeFor(this.#session, command, headers, body);
+      const { errorHasLength } = this.#parts.options.dialect;
+      // Without a length the first NUL would end the body.
+      const hasLength = command !== "ERROR" || errorHasLength || (typeof body === "string" && body.includes("\0"));
+      chunk = encodeFor(this.#session, command, headers, body, hasLength);
     } catch (error) {
       if (!(error instanceof InvalidStateError)) throw error; // a second ERROR, after a refused CONNECT
     }

@@ -14,6 +14,10 @@ export interface Dialect {
   readonly refusalEnds: boolean;
   /** Whether an ERROR names the receipt that its frame asked for. */
   readonly errorNamesReceipt: boolean;
+  /** Whether an ERROR says in `version` which versions are spoken, whatever it is about. */
+  readonly errorHasVersion: boolean;
+  /** Whether an ERROR has a `content-length`. */
+  readonly errorHasLength: boolean;
   /** Whether the sender's own subscription gets a message before the sender gets the receipt of it. */
   readonly messageBeforeReceipt: boolean;
   /** Whether every MESSAGE has `redelivered`, or only those that are. */
@@ -36,6 +40,8 @@ const STRICT: Dialect = {
   errorsEnd: "always",
   refusalEnds: true,
   errorNamesReceipt: true,
+  errorHasVersion: false,
+  errorHasLength: true,
   messageBeforeReceipt: false,
   alwaysRedelivered: false,
   ackIsMessageId: false,
@@ -54,6 +60,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     errorsEnd: "malformed",
     refusalEnds: false,
     errorNamesReceipt: false,
+    errorHasVersion: true,
     messageBeforeReceipt: true,
     alwaysRedelivered: true,
     ackIsMessageId: true,
@@ -66,6 +73,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     server: "ActiveMQ/5.17.2",
     nack: "dead-letter",
     errorsEnd: "malformed",
+    errorHasLength: false,
     subscribesToReplies: false,
     trailer: { stream: "\n", messages: "" },
   },

@@ -15,9 +15,10 @@ export function encodeFor(
   command: Exclude<ServerCommand, "CONNECTED">,
   headers: Pairs,
   body: string | Uint8Array,
+  contentLength = true,
 ): string | Uint8Array | undefined {
   try {
-    return session.encode(command, headers, body);
+    return session.encode(command, headers, body, contentLength);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
   }
@@ -31,7 +32,7 @@ export function encodeFor(
     }
   });
   try {
-    return session.encode(command, expressible, body);
+    return session.encode(command, expressible, body, contentLength);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     return undefined;

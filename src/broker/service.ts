@@ -1,5 +1,5 @@
 /** What is done about each frame of one client: it is handled, confirmed or refused, or a script has its way with it. */
-import { type ClientFrame, type ServerCommand, type Version, headerPairs } from "../protocol/index.js";
+import { type ClientFrame, type ServerCommand, type Version, acceptVersionOf, headerPairs } from "../protocol/index.js";
 import { admit } from "./admission.js";
 import type { ErrorAnswer } from "./broker-connection.js";
 import { Conversation, type Speaker } from "./conversation.js";
@@ -67,15 +67,18 @@ export class Service {
 
   /** Send an ERROR: about `frame`, if there is one. */
   error({ message, body = "", headers = {}, receiptId, close }: ErrorAnswer, frame?: ClientFrame): void {
-    const { dialect } = this.#parts.options;
+    const { dialect, versions } = this.#parts.options;
+    const others = [...headerPairs(headers)];
+    const says = dialect.errorHasVersion && !others.some(([name]) => name === "version");
     const receipt = (receiptId ?? dialect.errorNamesReceipt) ? frame?.headers.get("receipt") : undefined;
     const own = [
       ["message", message],
       ["content-type", "text/plain"],
+      ["version", says ? acceptVersionOf(versions) : undefined],
       ["receipt-id", receipt],
     ] as const;
     const closes = close ?? (this.#wire.isConnected ? dialect.errorsEnd === "always" : dialect.refusalEnds);
-    this.#wire.write("ERROR", [...own, ...headerPairs(headers)], body);
+    this.#wire.write("ERROR", [...own, ...others], body);
     if (closes) this.#wire.leave();
   }
 
