@@ -1,5 +1,4 @@
 /** The end-to-end workloads: a client against a far end in another thread, over loopback. */
-import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { performance } from "node:perf_hooks";
@@ -98,7 +97,7 @@ async function consumeFloor(/** @type {Carrier} */ carrier, /** @type {Ports} */
   const subscribe = `SUBSCRIBE\ndestination:/q\nid:1\nbench:${count},${size}\n\n\0`;
   const run = async (
     /** @type {(text: string) => void} */ say,
-    /** @type {(take: (data: Buffer) => void) => void} */ listen,
+    /** @type {(take: (data: Uint8Array) => void) => void} */ listen,
   ) =>
     new Promise((resolve) => {
       let left = count;

@@ -13,9 +13,8 @@ import { messageFrames } from "./workloads.mjs";
 
 const CONNECTED = "CONNECTED\nversion:1.2\nserver:bench\nheart-beat:0,0\n\n\0";
 const CHUNK = 65_536;
-const HIGH_WATER = 1_048_576;
 
-/** Frames for one SUBSCRIBE, made once. @type {Map<string, { frames: string[], chunks: Buffer[] }>} */
+/** Frames for one SUBSCRIBE, made once: as they go over TCP, and as text messages of a WebSocket. @type {Map<string, { tcp: Buffer[], webSocket: Buffer[] }>} */
 const made = new Map();
 
 /** @param {string} wanted `N,SIZE` */
@@ -24,13 +23,36 @@ function framesFor(wanted) {
   if (known === undefined) {
     const [count = 0, size = 0] = wanted.split(",").map(Number);
     const octets = messageFrames(count, size);
-    const all = Buffer.concat(octets);
-    const chunks = [];
-    for (let from = 0; from < all.length; from += CHUNK) chunks.push(all.subarray(from, from + CHUNK));
-    known = { frames: octets.map((frame) => frame.toString("utf8")), chunks };
+    known = {
+      tcp: chunksOf(octets),
+      webSocket: chunksOf(octets.flatMap((frame) => [messageHead(frame.length), frame])),
+    };
     made.set(wanted, known);
   }
   return known;
+}
+
+/** @param {Buffer[]} parts */
+function chunksOf(parts) {
+  const all = Buffer.concat(parts);
+  const chunks = [];
+  for (let from = 0; from < all.length; from += CHUNK) chunks.push(all.subarray(from, from + CHUNK));
+  return chunks;
+}
+
+/** What a server puts before a text message (RFC 6455, 5.2): `ws` would make it anew each time, and be what is measured. */
+function messageHead(/** @type {number} */ length) {
+  if (length < 126) return Buffer.of(0x81, length);
+  const head = Buffer.of(0x81, 126, 0, 0);
+  head.writeUInt16BE(length, 2);
+  return head;
+}
+
+/** @param {import("node:stream").Writable} socket @param {Buffer[]} chunks */
+async function writeAll(socket, chunks) {
+  for (const chunk of chunks) {
+    if (!socket.write(chunk)) await new Promise((resolve) => socket.once("drain", resolve));
+  }
 }
 
 /**
@@ -78,11 +100,7 @@ const tcp = createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => {});
   const take = answerer(
     (text) => socket.write(text),
-    async (wanted) => {
-      for (const chunk of framesFor(wanted).chunks) {
-        if (!socket.write(chunk)) await new Promise((resolve) => socket.once("drain", resolve));
-      }
-    },
+    (wanted) => void writeAll(socket, framesFor(wanted).tcp),
   );
   socket.on("data", take);
 });
@@ -101,15 +119,7 @@ webSocket.on("connection", (client, request) => {
       // One frame a message.
       for (const frame of text.split("\0").slice(0, -1)) client.send(`${frame}\0`);
     },
-    async (wanted) => {
-      const { frames } = framesFor(wanted);
-      for (let from = 0; from < frames.length; from += 200) {
-        socket.cork();
-        for (const frame of frames.slice(from, from + 200)) client.send(frame);
-        socket.uncork();
-        while (socket.writableLength > HIGH_WATER) await new Promise((resolve) => socket.once("drain", resolve));
-      }
-    },
+    (wanted) => void writeAll(socket, framesFor(wanted).webSocket),
   );
   client.on("message", (data) => take(/** @type {Buffer} */ (data)));
 });
