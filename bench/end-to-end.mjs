@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { performance } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { WebSocket } from "ws";
 import { CLIENTS } from "./clients.mjs";
@@ -17,9 +19,13 @@ const { destination, contentType, traces, bodies } = SEND;
 const SUBSCRIPTION = "sub-0";
 const CARRIERS = /** @type {const} */ ({ webSocket: "WebSocket", tcp: "TCP" });
 
+setFlagsFromString("--expose-gc");
+/** @type {() => void} */
+const collectGarbage = runInNewContext("gc");
+
 /** Workloads by key: what they do with a client, and how many units that is. */
 const WORKLOADS = {
-  consume: { title: "consume", count: 20_000, size: 100, make: consume, floor: consumeFloor },
+  consume: { title: "consume", count: 50_000, size: 100, make: consume, floor: consumeFloor },
   "consume-10k": { title: "consume 10 KB", count: 2000, size: 10_240, make: consume, floor: consumeFloor },
   publish: { title: "publish in a loop", count: 20_000, size: 100, make: publish, floor: publishFloor },
   receipts: { title: "receipts, 100 at a time", count: 4000, size: 100, make: receipts, floor: undefined },
@@ -211,6 +217,7 @@ async function measured(
     for (let at = 0; at < entries.length; at++) {
       const entry = entries[(at + round + 1) % entries.length];
       if (entry === undefined) continue;
+      collectGarbage(); // the garbage of one is not to be the next one's burden
       const took = await roundOf(entry.name, carrier, ports, workload);
       if (round >= 0) entry.samples.push(took);
     }
@@ -223,7 +230,7 @@ async function measured(
   );
 }
 
-/** One round over a connection of its own: what one client has left behind is not the next one's burden. */
+/** One round over a connection of its own. */
 async function roundOf(
   /** @type {string} */ name,
   /** @type {Carrier} */ carrier,
