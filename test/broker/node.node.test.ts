@@ -243,17 +243,22 @@ describe("over WebSocket", () => {
 });
 
 describe("serve", () => {
-  it("says that a port is taken, and leaves nothing open", async () => {
+  it("says that a port is taken, and leaves nothing open, the other port included", async () => {
     const before = openConnections();
     {
       await using broker = new Broker();
+      const { tcp: other, close } = await serve(broker, { wsPort: false });
+      const tcpPort = other?.port ?? 0;
+      await close();
       await using served = await serve(broker);
       const taken = served.ws?.port ?? 0;
-      const attempt = serve(broker, { wsPort: taken });
+      const attempt = serve(broker, { tcpPort, wsPort: taken });
       await expect(attempt).rejects.toThrow(
         `could not listen at ws://127.0.0.1:${taken}: the port is taken (EADDRINUSE)`,
       );
       await expect(attempt).rejects.toMatchObject({ cause: { code: "EADDRINUSE" } });
+      await using again = await serve(broker, { tcpPort });
+      expect(again.tcp?.port).toBe(tcpPort);
     }
     await untilClosed(before);
   });

@@ -75,6 +75,18 @@ describe("a client that does not read", () => {
   });
 });
 
+it("what came in one chunk is read on when the client takes its receipts again", async () => {
+  await using broker = new Broker();
+  await using slow = await RawClient.connect(broker);
+  slow.transport.pause?.();
+  const receipts = large(60, 100 * KIB);
+  slow.sayRaw(receipts.map((receipt) => `SEND\ndestination:/queue/a\nreceipt:${receipt}\n\n\0`).join(""));
+  await slow.heard();
+  expect(broker.queueDepth("/queue/a")).toBeLessThan(60);
+  slow.transport.resume?.();
+  expect(await slow.heard()).toHaveLength(60);
+});
+
 describe("a connection that is silent", () => {
   it("keeps messages in their queues, and goes on in order when the silence is over", async () => {
     await using broker = new Broker();
