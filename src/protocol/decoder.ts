@@ -3,6 +3,7 @@ import { strictUtf8ToText, textToUtf8, utf8Length } from "#text";
 import { ProtocolError } from "../errors.js";
 import { BodyBuffer } from "./body-buffer.js";
 import { checkCountedBody, checkMayHaveBody, checkUncountedBody, contentLengthOf, missingNul } from "./body-rules.js";
+import type { Command } from "./command.js";
 import type { Escapes } from "./escape.js";
 import { Frame } from "./frame.js";
 import { HeadWindow } from "./head-window.js";
@@ -210,30 +211,25 @@ export class FrameDecoder {
   /** Read the body that follows a head; `undefined` when it is not whole, or not where its length says. */
   #bodyOfText(text: string): Frame | undefined {
     const { command, headers, length, end: from } = this.#head;
-    let to: number;
+    let to = length === undefined ? text.indexOf("\0", from) : from + length;
+    let body = text.slice(from, to);
     if (length === undefined) {
-      to = text.indexOf("\0", from);
       if (to < 0) return undefined;
-    } else {
-      to = this.#endOfText(text, from, length);
-      if (to < 0) return undefined;
-    }
-    const body = text.slice(from, to);
-    if (length === undefined && body !== "") {
-      const { limits } = this.#rules;
-      if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
-      checkMayHaveBody(command);
+      if (body !== "") this.#checkUncountedText(command, body);
+    } else if (text.charCodeAt(to) !== 0 || utf8Length(body) !== length) {
+      // Octets are counted: only in ASCII are they characters. So a NUL found there by chance is not enough.
+      to = text.lastIndexOf("\0");
+      body = text.slice(from, to);
+      if (to < from || utf8Length(body) !== length) return undefined;
     }
     this.#at = to + 1;
     return new Frame(command, headers, body);
   }
 
-  /** Where the NUL is after so many octets of text, or -1. A NUL found there by chance is not enough. */
-  #endOfText(text: string, from: number, length: number): number {
-    let to = from + length;
-    if (text.charCodeAt(to) === 0 && (this.#head.isAscii || utf8Length(text.slice(from, to)) === length)) return to;
-    to = text.lastIndexOf("\0");
-    return to >= from && utf8Length(text.slice(from, to)) === length ? to : -1;
+  #checkUncountedText(command: Command, body: string): void {
+    const { limits } = this.#rules;
+    if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
+    checkMayHaveBody(command);
   }
 
   // ---- octets

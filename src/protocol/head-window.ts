@@ -10,11 +10,34 @@ const COLON = 0x3a;
 
 /**
  * Header lines of the common kind, up to `content-length:`, the blank line, or the first line that is of another kind:
- * each has a name and a colon, and no carriage return. (Those of octets are of ASCII besides.)
+ * each has a name and a colon, and no carriage return.
  */
-const COMMON_LINES = /(?:(?!content-length:)[^:\n\r]+:[^\n\r]*\n){0,64}(?:content-length:)?/y;
-const COMMON_ASCII_LINES =
-  /(?:(?!content-length:)[^:\n\r\x80-\uffff]+:[^\n\r\x80-\uffff]*\n){0,64}(?:content-length:)?/y;
+const LINES = "(?:(?!content-length:)[^:\\n\\r]+:[^\\n\\r]*\\n){0,64}(?:content-length:)?";
+/** The same of ASCII only, for octets that are not all ASCII. */
+const ASCII_LINES =
+  "(?:(?!content-length:)[^:\\n\\r\\x80-\\uffff]+:[^\\n\\r\\x80-\\uffff]*\\n){0,64}(?:content-length:)?";
+
+/** Expressions for text, and for octets that are not all ASCII. One expression is faster than any loop over a head. */
+interface Patterns {
+  readonly any: RegExp;
+  readonly ascii: RegExp;
+}
+const REST: Patterns = { any: new RegExp(LINES, "y"), ascii: new RegExp(ASCII_LINES, "y") };
+const heads = new Map<Command, Patterns>();
+
+/** What heads with a command look like, from its line on. */
+function patternsOf(command: Command): Patterns {
+  let patterns = heads.get(command);
+  if (patterns === undefined) {
+    patterns = {
+      any: new RegExp(`${command}\\n${LINES}`, "y"),
+      ascii: new RegExp(`${command}\\n${ASCII_LINES}`, "y"),
+    };
+    heads.set(command, patterns);
+  }
+  return patterns;
+}
+
 /** Octets are turned to text this many at a time, so that what is kept of a frame keeps no more than this. */
 const WINDOW = 4096;
 /** Numbers of so many digits are exact. */
@@ -37,19 +60,16 @@ export class HeadWindow {
   #text = "";
   /** Where the text is in the chunk. */
   #from = 0;
+  /** Whether the text is of octets that are all ASCII. */
   #isAscii = false;
-  #commandLine = "MESSAGE\n";
-
-  /** Whether all text in the window is ASCII: then units are octets. */
-  get isAscii(): boolean {
-    return this.#isAscii;
-  }
+  #patterns = patternsOf("MESSAGE");
 
   /** Open it on a chunk. */
   open(chunk: Uint8Array | string): void {
     if (typeof chunk === "string") {
       this.#bytes = undefined;
-      this.#setText(chunk, 0);
+      this.#text = chunk;
+      this.#from = 0;
     } else {
       this.#bytes = chunk;
       this.#text = "";
@@ -77,15 +97,18 @@ export class HeadWindow {
    */
   read(at: number, rules: HeadRules): boolean {
     const bytes = this.#bytes;
-    if (bytes === undefined) return this.#read(at, COMMON_LINES, rules);
+    if (bytes === undefined) return this.#read(at, "any", rules);
     for (;;) {
       const left = this.#from + this.#text.length - at;
       if (left > 0) {
-        if (this.#read(at, this.#isAscii ? COMMON_LINES : COMMON_ASCII_LINES, rules)) return true;
+        if (this.#read(at, this.#isAscii ? "any" : "ascii", rules)) return true;
         // Perhaps the window ends too early.
         if (left === this.#text.length || at + left === bytes.length) return false;
       }
-      this.#setText(octetsToText(bytes, at, Math.min(bytes.length, at + WINDOW)), at);
+      this.#text = octetsToText(bytes, at, Math.min(bytes.length, at + WINDOW));
+      this.#from = at;
+      // A unit is an octet where it is of ASCII; where it stands for an octet of another kind it counts as more.
+      this.#isAscii = utf8Length(this.#text) === this.#text.length;
     }
   }
 
@@ -96,56 +119,54 @@ export class HeadWindow {
     this.length = length;
   }
 
-  #setText(text: string, from: number): void {
-    this.#text = text;
-    this.#from = from;
-    // A unit is an octet where it is of ASCII; where it stands for an octet of another kind it counts as more.
-    this.#isAscii = utf8Length(text) === text.length;
-  }
-
-  #read(at: number, lines: RegExp, rules: HeadRules): boolean {
+  #read(at: number, kind: keyof Patterns, rules: HeadRules): boolean {
     const text = this.#text;
     const from = at - this.#from;
     // Most frames have the command of the one before.
-    if (!text.startsWith(this.#commandLine, from) && !this.#readCommandLine(text, from)) return false;
-    const block = from + this.#commandLine.length - 1;
-    lines.lastIndex = block + 1;
-    let to = lines.test(text) ? lines.lastIndex : from;
+    let to = endOfMatch(this.#patterns[kind], text, from);
+    if (to < 0 && this.#readCommandLine(text, from)) to = endOfMatch(this.#patterns[kind], text, from);
+    if (to < 0) return false;
     let length: number | undefined;
     if (text.charCodeAt(to - 1) === COLON) {
       const eol = text.indexOf("\n", to);
       length = countOf(text, to, eol);
       if (length === undefined) return false;
       to = eol + 1;
-      if (text.charCodeAt(to) !== LF) {
-        lines.lastIndex = to;
-        to = lines.test(text) ? lines.lastIndex : from;
-      }
+      if (text.charCodeAt(to) !== LF) to = endOfMatch(REST[kind], text, to);
     }
     if (text.charCodeAt(to) !== LF || text.charCodeAt(to - 1) !== LF) return false;
     const { limits } = rules;
     const size = to - from;
     if (size * 3 > limits.headerBytes && utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
-    if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(text.slice(block, to)) - 1, limits);
-    this.headers = headersOfBlock(this.command, text.slice(block, to), rules);
+    const block = text.slice(from + this.command.length, to);
+    if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(block) - 1, limits);
+    this.headers = headersOfBlock(this.command, block, rules);
     if (length !== undefined) checkCountedBody(this.command, length, limits);
     this.length = length;
     this.end = this.#from + to + 1;
     return true;
   }
 
+  /** Whether there is a command line with another command than before. */
   #readCommandLine(text: string, from: number): boolean {
     const eol = text.indexOf("\n", from);
     const line = text.slice(from, eol);
-    if (eol < 0 || !COMMANDS.has(line)) return false;
+    if (eol < 0 || line === this.command || !COMMANDS.has(line)) return false;
     this.#setCommand(commandOf(line));
     return true;
   }
 
   #setCommand(command: Command): void {
+    if (command === this.command) return;
     this.command = command;
-    this.#commandLine = `${command}\n`;
+    this.#patterns = patternsOf(command);
   }
+}
+
+/** Up to where an expression matches from a place on; -1: it does not. */
+function endOfMatch(sticky: RegExp, text: string, from: number): number {
+  sticky.lastIndex = from;
+  return sticky.test(text) ? sticky.lastIndex : -1;
 }
 
 /** The number that the digits between `from` and `to` are; `undefined` when there is anything else, or too many. */
