@@ -7,23 +7,8 @@ import {
   ReceiptTimeoutError,
   ServerError,
 } from "../../src/errors.js";
-import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
-
-async function connected(
-  script: ScriptOptions = {},
-  options = {},
-): Promise<{ broker: ScriptedBroker; client: DialClient }> {
-  const broker = new ScriptedBroker(script);
-  const client = new DialClient(broker.dial, { heartBeat: false, ...options });
-  await client.connect();
-  return { broker, client };
-}
-
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => "resolved",
-    (reason: unknown) => reason,
-  );
+import { connected, failure } from "../support/connected.js";
+import { ScriptedBroker, settled } from "../support/scripted-broker.js";
 
 describe("send", () => {
   test("resolves when the frame is handed over, without a receipt", async () => {

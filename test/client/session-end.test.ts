@@ -1,24 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DialClient } from "../../src/client/client.js";
 import type { Status } from "../../src/client/status.js";
 import { ConnectionLostError, HeartBeatError } from "../../src/errors.js";
-import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
-
-async function connected(
-  script: ScriptOptions = {},
-  options = {},
-): Promise<{ broker: ScriptedBroker; client: DialClient }> {
-  const broker = new ScriptedBroker(script);
-  const client = new DialClient(broker.dial, options);
-  await client.connect();
-  return { broker, client };
-}
-
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => "resolved",
-    (reason: unknown) => reason,
-  );
+import { connected, failure } from "../support/connected.js";
+import { settled } from "../support/scripted-broker.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -30,7 +14,7 @@ afterEach(() => {
 
 describe("disconnect", () => {
   test("waits for pending receipts, says DISCONNECT, waits for its receipt, closes", async () => {
-    const { broker, client } = await connected({ receipts: false }, { heartBeat: false });
+    const { broker, client } = await connected({ receipts: false });
     const sent = client.send("/queue/a", "x", { receipt: "r" });
     const disconnecting = client.disconnect({ headers: { why: "done" } });
     expect(client.state).toBe("disconnecting");
@@ -63,7 +47,7 @@ describe("disconnect", () => {
   });
 
   test("does not wait longer than its time-out for a broker that never answers", async () => {
-    const { broker, client } = await connected({ receipts: false }, { heartBeat: false });
+    const { broker, client } = await connected({ receipts: false });
     const pending = failure(client.send("/queue/a", "x", { receipt: "r" }));
     const disconnecting = client.disconnect();
     await vi.advanceTimersByTimeAsync(2000);
@@ -88,14 +72,14 @@ describe("disconnect", () => {
   });
 
   test("may be called again, at the same time and without a connection", async () => {
-    const { broker, client } = await connected({}, { heartBeat: false });
+    const { broker, client } = await connected();
     await Promise.all([client.disconnect(), client.disconnect(), client[Symbol.asyncDispose]()]);
     await client.disconnect();
     expect(broker.of("DISCONNECT")).toHaveLength(1);
   });
 
   test("refuses a wrong time-out, and stays connected", async () => {
-    const { client } = await connected({}, { heartBeat: false });
+    const { client } = await connected();
     await expect(client.disconnect({ timeout: -1 })).rejects.toThrow("timeout must be a positive number of ms, not -1");
     expect(client.state).toBe("connected");
     await client.disconnect();
@@ -104,7 +88,7 @@ describe("disconnect", () => {
 
 describe("the loss of a connection", () => {
   test("is told with its reason, once, and a new connection can be made", async () => {
-    const { broker, client } = await connected({}, { heartBeat: false });
+    const { broker, client } = await connected();
     const told: Status[] = [];
     client.onStatus((status) => told.push(status));
     broker.transport.abort(new Error("cable cut"));
@@ -118,7 +102,7 @@ describe("the loss of a connection", () => {
   });
 
   test("inside a frame says so", async () => {
-    const { broker, client } = await connected({}, { heartBeat: false });
+    const { broker, client } = await connected();
     const told: Status[] = [];
     client.onStatus((status) => told.push(status));
     broker.transport.send("MESSAGE\nsubscription:1\n");
@@ -131,7 +115,7 @@ describe("the loss of a connection", () => {
   });
 
   test("a listener that throws harms no other, and is reported", async () => {
-    const { client } = await connected({}, { heartBeat: false });
+    const { client } = await connected();
     // What nobody catches is the platform's to report; a test is not to fail over it.
     const reported = vi.spyOn(Promise, "reject").mockReturnValue(Promise.resolve());
     const fault = new Error("listener's fault");

@@ -9,23 +9,8 @@ import {
   SlowConsumerError,
   StaleMessageError,
 } from "../../src/errors.js";
-import { type ScriptOptions, ScriptedBroker, settled } from "../support/scripted-broker.js";
-
-async function connected(
-  script: ScriptOptions = {},
-  options = {},
-): Promise<{ broker: ScriptedBroker; client: DialClient }> {
-  const broker = new ScriptedBroker(script);
-  const client = new DialClient(broker.dial, { heartBeat: false, ...options });
-  await client.connect();
-  return { broker, client };
-}
-
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => "resolved",
-    (reason: unknown) => reason,
-  );
+import { connected, failure } from "../support/connected.js";
+import { ScriptedBroker, settled } from "../support/scripted-broker.js";
 
 async function take(iterator: AsyncIterator<Message>): Promise<Message> {
   const result = await iterator.next();
