@@ -31,12 +31,13 @@ export class HeartBeats {
 
   /** Something was sent. */
   sent(): void {
-    this.#monitor.sent(performance.now());
+    // The clock is not asked for nothing: with many small frames that would be felt.
+    if (this.#agreed.outgoing > 0) this.#monitor.sent(performance.now());
   }
 
   /** Something was received, or the peer could not be heard. */
   received(): void {
-    this.#monitor.received(performance.now());
+    if (this.#agreed.incoming > 0) this.#monitor.received(performance.now());
   }
 
   /** Stop for good. */
