@@ -95,9 +95,10 @@ export class FrameEncoder {
     } else if (isIterableHeaders(headers)) {
       for (const pair of headers) addLine(lines, pair[0], pair[1], hasBody, length, contentLength);
     } else {
-      // Faster than Object.entries: an object's own names are known from its shape.
+      // An object's own names are known from its shape: the engine sees that in this form, which is faster than Object.entries.
       for (const name in headers) {
-        if (Object.hasOwn(headers, name)) addLine(lines, name, headers[name], hasBody, length, contentLength);
+        if (Object.prototype.hasOwnProperty.call(headers, name))
+          addLine(lines, name, headers[name], hasBody, length, contentLength);
       }
     }
     return lines.end() + (contentLength && hasBody ? countLine(length) : "\n\n");
