@@ -4,6 +4,7 @@ import { checkCountedBody } from "./body-rules.js";
 import { COMMANDS, type Command } from "./command.js";
 import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock } from "./head.js";
 import type { FrameHeaders } from "./headers.js";
+import { LearnedHead } from "./learned-head.js";
 
 const LF = 0x0a;
 const COLON = 0x3a;
@@ -63,6 +64,9 @@ export class HeadWindow {
   /** Whether the text is of octets that are all ASCII. */
   #isAscii = false;
   #patterns = patternsOf("MESSAGE");
+  readonly #learned = new LearnedHead();
+  /** The length that the head being read announces. */
+  #length: number | undefined;
 
   /** Open it on a chunk. */
   open(chunk: Uint8Array | string): void {
@@ -122,29 +126,44 @@ export class HeadWindow {
   #read(at: number, kind: keyof Patterns, rules: HeadRules): boolean {
     const text = this.#text;
     const from = at - this.#from;
-    // Most frames have the command of the one before.
-    let to = endOfMatch(this.#patterns[kind], text, from);
-    if (to < 0 && this.#readCommandLine(text, from)) to = endOfMatch(this.#patterns[kind], text, from);
-    if (to < 0) return false;
-    let length: number | undefined;
-    if (text.charCodeAt(to - 1) === COLON) {
-      const eol = text.indexOf("\n", to);
-      length = countOf(text, to, eol);
-      if (length === undefined) return false;
-      to = eol + 1;
-      if (text.charCodeAt(to) !== LF) to = endOfMatch(REST[kind], text, to);
+    const learned = this.#learned;
+    let to = kind === "any" ? learned.match(text, from) : -1;
+    if (to >= 0) {
+      this.#setCommand(learned.command);
+      this.#length = learned.length;
+    } else {
+      to = this.#endOfHead(text, from, kind);
+      if (to < 0) return false;
+      if (kind === "any") learned.missed(this.command, text, from, to);
     }
-    if (text.charCodeAt(to) !== LF || text.charCodeAt(to - 1) !== LF) return false;
     const { limits } = rules;
     const size = to - from;
     if (size * 3 > limits.headerBytes && utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
     const block = text.slice(from + this.command.length, to);
     if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(block) - 1, limits);
     this.headers = headersOfBlock(this.command, block, rules);
+    const length = this.#length;
     if (length !== undefined) checkCountedBody(this.command, length, limits);
     this.length = length;
     this.end = this.#from + to + 1;
     return true;
+  }
+
+  /** Where the blank line is of a head of the common kind, whose length is taken from it; -1 if it is of another kind. */
+  #endOfHead(text: string, from: number, kind: keyof Patterns): number {
+    // Most frames have the command of the one before.
+    let to = endOfMatch(this.#patterns[kind], text, from);
+    if (to < 0 && this.#readCommandLine(text, from)) to = endOfMatch(this.#patterns[kind], text, from);
+    if (to < 0) return -1;
+    this.#length = undefined;
+    if (text.charCodeAt(to - 1) === COLON) {
+      const eol = text.indexOf("\n", to);
+      this.#length = countOf(text, to, eol);
+      if (this.#length === undefined) return -1;
+      to = eol + 1;
+      if (text.charCodeAt(to) !== LF) to = endOfMatch(REST[kind], text, to);
+    }
+    return text.charCodeAt(to) === LF && text.charCodeAt(to - 1) === LF ? to : -1;
   }
 
   /** Whether there is a command line with another command than before. */

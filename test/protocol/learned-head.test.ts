@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FrameDecoder } from "../../src/protocol/index.js";
+
+/** What a decoder makes of a frame: the parts of it, or what is wrong. */
+function read(decoder: FrameDecoder, chunk: string | Uint8Array): unknown {
+  try {
+    decoder.push(chunk);
+    const frame = decoder.next();
+    return frame === undefined ? "not whole" : [frame.command, [...frame.headers.pairs()], frame.text()];
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const value = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom("1", "2", "/queue/a.b", "x:y", "a\\cb", "(+*", "é", "") },
+  { weight: 1, arbitrary: fc.constantFrom("\\t", "a\rb", "a\nb:c", "a\nnone", "z".repeat(3000)) },
+);
+const count = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom("\ncontent-length:4", "") },
+  { weight: 1, arbitrary: fc.constantFrom("\ncontent-length:04", "\ncontent-length:x", "\ncontent-length:4\nlast:1") },
+);
+const frame = fc
+  .tuple(fc.constantFrom("MESSAGE", "MESSAGE", "ERROR"), value, value, fc.constantFrom("a:b", "c:d"), count)
+  .map(
+    ([command, one, two, fixed, counted]) => `${command}\nsubscription:${one}\n${fixed}\nid:${two}${counted}\n\nbody\0`,
+  );
+
+describe("whatever heads came before, a head is read as a new decoder reads it", () => {
+  const encoder = new TextEncoder();
+  test.each([
+    ["as text", (text: string) => text],
+    ["as octets", (text: string) => encoder.encode(text)],
+  ])("%s", (_, chunkOf) => {
+    fc.assert(
+      fc.property(fc.array(frame, { minLength: 3, maxLength: 40 }), (frames) => {
+        const decoder = new FrameDecoder({ version: "1.2" });
+        for (const text of frames) {
+          const expected = read(new FrameDecoder({ version: "1.2" }), chunkOf(text));
+          expect(read(decoder, chunkOf(text))).toEqual(expected);
+          if (!Array.isArray(expected)) return; // after a fault there is nothing more
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
+});
+
+test("limits hold for heads that are known", () => {
+  const limits = { headerBytes: 60, headers: 3, bodyBytes: 10 };
+  const frameOf = (id: string, length: number): string => {
+    return `MESSAGE\nid:${id}\na:b\ncontent-length:${length}\n\n${"x".repeat(length)}\0`;
+  };
+  for (const [bad, message] of [
+    [frameOf("5", 11), "frame body is 11 bytes, limit is 10"],
+    [frameOf("5".repeat(40), 1), "frame headers are more than 60 bytes, limit is 60"],
+    [frameOf("5\nc:d", 1), "frame has 4 headers, limit is 3"],
+  ] as const) {
+    const decoder = new FrameDecoder({ version: "1.2", limits });
+    for (let i = 0; i < 10; i++) expect(read(decoder, frameOf(String(i), 5))).toBeInstanceOf(Array);
+    expect(read(decoder, bad)).toBe(message);
+  }
+});
