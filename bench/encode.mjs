@@ -55,6 +55,9 @@ const WORKLOADS = {
   },
 };
 
+/** The names of the encode workloads. */
+export const ENCODE_KEYS = Object.keys(WORKLOADS);
+
 /** A socket's `write` of text ends in octets: so do these. */
 function toOctets(/** @type {(index: number) => Encoded} */ encode) {
   return (/** @type {number} */ index) => {
