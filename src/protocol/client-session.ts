@@ -41,6 +41,7 @@ export class ClientSession {
   readonly #decoder: FrameDecoder;
   #phase: Phase = "idle";
   #heartBeat: HeartBeat = NO_HEART_BEAT;
+  #checkedNames: object | undefined;
 
   constructor(options: ClientSessionOptions = {}) {
     this.#versions = orderVersions(options.versions ?? VERSIONS);
@@ -151,7 +152,7 @@ export class ClientSession {
       throw new ProtocolError("unexpected-frame", `${frame.command} frame is not allowed while ${this.#phase}`);
     }
     if (frame.command === "CONNECTED") this.#connected(frame);
-    else if (this.version !== undefined) requireHeaders(frame.command, this.version, frame.headers);
+    else this.#checkHeaders(frame);
     this.#phase = phase;
     return frame;
   }
@@ -163,6 +164,14 @@ export class ClientSession {
    */
   end(): void {
     this.#decoder.end();
+  }
+
+  /** Most frames have the same names as the one before: they are looked for once. */
+  #checkHeaders({ command, headers }: ServerFrame): void {
+    const { version } = this;
+    if (version === undefined || (headers.names !== undefined && headers.names === this.#checkedNames)) return;
+    requireHeaders(command, version, headers);
+    this.#checkedNames = headers.names;
   }
 
   #connected(frame: ServerFrame): void {

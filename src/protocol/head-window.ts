@@ -127,10 +127,12 @@ export class HeadWindow {
     const text = this.#text;
     const from = at - this.#from;
     const learned = this.#learned;
+    let names: object | undefined;
     let to = kind === "any" ? learned.match(text, from) : -1;
     if (to >= 0) {
       this.#setCommand(learned.command);
       this.#length = learned.length;
+      names = learned.names;
     } else {
       to = this.#endOfHead(text, from, kind);
       if (to < 0) return false;
@@ -141,7 +143,7 @@ export class HeadWindow {
     if (size * 3 > limits.headerBytes && utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
     const block = text.slice(from + this.command.length, to);
     if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(block) - 1, limits);
-    this.headers = headersOfBlock(this.command, block, rules);
+    this.headers = headersOfBlock(this.command, block, rules, names);
     const length = this.#length;
     if (length !== undefined) checkCountedBody(this.command, length, limits);
     this.length = length;

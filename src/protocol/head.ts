@@ -27,18 +27,19 @@ export const NO_HEADERS: FrameHeaders = new FrameHeaders("\n", PLAIN);
 
 /**
  * Make the headers of a block whose lines are known to have a name, a colon and no carriage return. `block` begins
- * with the line feed of the command line, and ends with the line feed of the last header line.
+ * with the line feed of the command line, and ends with the line feed of the last header line. `names`: see
+ * {@link FrameHeaders.names}.
  *
  * @throws ProtocolError for an undefined escape sequence.
  */
-export function headersOfBlock(command: Command, block: string, rules: HeadRules): FrameHeaders {
+export function headersOfBlock(command: Command, block: string, rules: HeadRules, names?: object): FrameHeaders {
   const escapes = escapesIn(command, rules);
   if (escapes !== "none" && block.includes("\\")) {
     checkEscapes(block, escapes);
-    return new FrameHeaders(block, escapes === "1.1" ? ESCAPED_11 : ESCAPED_12);
+    return new FrameHeaders(block, escapes === "1.1" ? ESCAPED_11 : ESCAPED_12, names);
   }
   // STOMP 1.1 forbade to trim because peers of 1.0 pad and trim; so in 1.0 the padding is none of the value.
-  return new FrameHeaders(block, rules.version === "1.0" && !rules.strict ? TRIMMED : PLAIN);
+  return new FrameHeaders(block, rules.version === "1.0" && !rules.strict ? TRIMMED : PLAIN, names);
 }
 
 function escapesIn(command: Command, rules: HeadRules): Escapes {

@@ -61,8 +61,17 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
   readonly #reading: BlockReading;
   #map: Map<string, string> | undefined;
 
+  /**
+   * Stands for the names: frames of one connection with the same object here have the same names. Absent: nothing is known
+   * of them.
+   *
+   * @internal
+   */
+  readonly names: object | undefined;
+
   /** Made by a decoder, from a block of lines that it has checked. To make headers of pairs, use {@link FrameHeaders.of}. */
-  constructor(block: string, reading: BlockReading) {
+  constructor(block: string, reading: BlockReading, names?: object) {
+    this.names = names;
     this.#block = block;
     this.#reading = reading;
   }

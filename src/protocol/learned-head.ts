@@ -17,6 +17,8 @@ export class LearnedHead {
   command: Command = "MESSAGE";
   /** The length that it announces; `undefined`: none. */
   length: number | undefined;
+  /** Stands for the names that the heads matched have: the same ones, as long as it is the same object. */
+  names: object = {};
   #pattern: RegExp | undefined;
   #isCounted = false;
   /** The command to be, once the pattern matches. */
@@ -55,6 +57,7 @@ export class LearnedHead {
     this.#pattern = new RegExp(source, "y");
     this.#isCounted = lines.at(-1)?.startsWith(COUNT) === true;
     this.#learned = command;
+    this.names = {};
   }
 }
 

@@ -129,6 +129,16 @@ describe("a frame of the server that is not allowed there", () => {
   });
 });
 
+test("headers are looked for in frames of another kind than those before, too", () => {
+  const session = connected("1.2");
+  for (let i = 0; i < 20; i++) {
+    session.push(`MESSAGE\nsubscription:1\nmessage-id:${i}\ndestination:/q\n\n\0`);
+    expect(session.next()?.headers.get("message-id")).toBe(String(i));
+  }
+  session.push("MESSAGE\nsubscription:1\nmessage:21\ndestination:/q\n\n\0");
+  expect(() => session.next()).toThrow("MESSAGE frame has no message-id header, which STOMP 1.2 requires");
+});
+
 describe("a frame of the client", () => {
   test.each([
     ["1.2", "ACK", { "message-id": "1" }, 'ACK needs the header "id" in STOMP 1.2'],
