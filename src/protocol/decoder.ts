@@ -228,8 +228,8 @@ export class FrameDecoder {
 
   #checkUncountedText(command: Command, body: string): void {
     const { limits } = this.#rules;
-    if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
     checkMayHaveBody(command);
+    if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
   }
 
   // ---- octets
@@ -303,8 +303,8 @@ export class FrameDecoder {
     if (length === undefined) {
       // Most frames without a count have no body.
       const to = bytes[from] === 0 ? from : bytes.indexOf(0, from);
-      checkUncountedBody((to < 0 ? bytes.length : to) - from, limits);
       if (to !== from && from < bytes.length) checkMayHaveBody(command);
+      checkUncountedBody((to < 0 ? bytes.length : to) - from, limits);
       if (to >= 0) return this.#frame(bytes, from, to);
     } else if (from + length < bytes.length) {
       // STOMP 1.2, "STOMP Frames": the body is followed by the NUL octet.

@@ -125,6 +125,16 @@ describe("strictly", () => {
   });
 });
 
+test.each([
+  ["whole", (text: string) => [octets(text)]],
+  ["octet by octet", (text: string) => Array.from(octets(text), (octet) => Uint8Array.of(octet))],
+  ["as text", (text: string) => [text]],
+])("a body where none may be is told as such, however large and however it is cut: %s", (_, chunksOf) => {
+  const decoder = new FrameDecoder({ version: "1.2", limits: { bodyBytes: 3 } });
+  for (const chunk of chunksOf("RECEIPT\nreceipt-id:1\n\nhello\0")) decoder.push(chunk);
+  expect(() => decoder.next()).toThrow("RECEIPT frame has a body");
+});
+
 test("after a fault it holds nothing and says the same for ever", () => {
   const decoder = new FrameDecoder({ version: "1.2" });
   decoder.push("RECEIPT\nreceipt-id:1\n\n\0NONSENSE\n\n\0RECEIPT\nreceipt-id:2\n\n\0");
