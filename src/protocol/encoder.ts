@@ -129,8 +129,13 @@ function addLine(
   contentLength: boolean,
 ): void {
   if (value === undefined) return;
-  if (hasBody && name === "content-length") checkContentLength(value, length, contentLength);
-  else lines.add(name, value);
+  if (name !== "content-length") {
+    lines.add(name, value);
+    return;
+  }
+  // Where there is no body, any other count would make the receiver take the next frames for one.
+  checkContentLength(value, length, contentLength || !hasBody);
+  if (!hasBody) lines.add(name, length);
 }
 
 const countLines: (string | undefined)[] = [];

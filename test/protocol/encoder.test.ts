@@ -65,6 +65,17 @@ describe("what is wrong is refused before an octet leaves", () => {
   });
 });
 
+test("a count in a frame without a body is 0, or it would make a receiver take what follows for one", () => {
+  expect(encoder().encode("SUBSCRIBE", { id: 1, "content-length": "0" })).toBe(
+    "SUBSCRIBE\nid:1\ncontent-length:0\n\n\0",
+  );
+  for (const count of [5, "5", "00x", "-0.1"]) {
+    expect(() => encoder().encode("SUBSCRIBE", { id: 1, "content-length": count })).toThrow(
+      new RangeError(`header "content-length" is ${count}, the body has 0 bytes`),
+    );
+  }
+});
+
 describe("a line that is written again", () => {
   test("follows its value, and the version", () => {
     const own = encoder();
