@@ -55,8 +55,16 @@ function unescapeOne(letter: string, escapes: Escapes): string {
   if (letter === BACKSLASH) return BACKSLASH;
   if (letter === "r" && escapes === "1.2") return "\r";
   // STOMP 1.2, "Value Encoding": undefined escape sequences MUST be treated as a fatal protocol error.
-  const shown = letter === "\n" || letter === "\r" || letter === "" ? "at the end of a header" : `"\\${letter}"`;
-  throw new ProtocolError("invalid-escape", `undefined escape sequence ${shown}`);
+  const isEnd = letter === "\n" || letter === "\r" || letter === "";
+  throw new ProtocolError(
+    "invalid-escape",
+    `undefined escape sequence ${isEnd ? "at the end of a header" : `"\\${visible(letter)}"`}`,
+  );
+}
+
+/** A control character or half a surrogate pair as JSON writes it: the message may become a header of an ERROR. */
+function visible(unit: string): string {
+  return /[\0-\x1f\ud800-\udfff]/.test(unit) ? JSON.stringify(unit).slice(1, -1) : unit;
 }
 
 const SPECIAL = /[\\\n\r:\0\ud800-\udfff]/;

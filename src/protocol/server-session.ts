@@ -4,6 +4,7 @@ import { type ClientCommand, type ServerCommand, isCommandOf } from "./command.j
 import { FrameDecoder } from "./decoder.js";
 import { FrameEncoder } from "./encoder.js";
 import type { Body, Frame } from "./frame.js";
+import { quote } from "./head.js";
 import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "./headers.js";
 import { type HeartBeat, NO_HEART_BEAT, heartBeatHeader, negotiateHeartBeat, parseHeartBeat } from "./heart-beat.js";
 import type { Limits } from "./limits.js";
@@ -151,9 +152,10 @@ export class ServerSession {
     const accepted = frame.headers.get("accept-version");
     const version = negotiateVersion(accepted, this.#versions);
     if (version === undefined) {
+      const shown = quote(accepted ?? "1.0").slice(1, -1);
       throw new ProtocolError(
         "version-mismatch",
-        `no common version: the client accepts ${accepted ?? "1.0"}, supported are ${acceptVersionOf(this.#versions)}`,
+        `no common version: the client accepts ${shown}, supported are ${acceptVersionOf(this.#versions)}`,
       );
     }
     // Of the headers that 1.1 and later require, many clients leave out `host`.

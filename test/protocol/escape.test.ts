@@ -58,6 +58,7 @@ describe("an escape sequence that is not defined", () => {
     ["\\t", "1.2", 'undefined escape sequence "\\t"'],
     ["\\r", "1.1", 'undefined escape sequence "\\r"'],
     ["a\\", "1.2", "undefined escape sequence at the end of a header"],
+    ["\\\t", "1.2", 'undefined escape sequence "\\\\t"'],
     ["\\C", "1.2", 'undefined escape sequence "\\C"'],
     ["\\\\\\x", "1.2", 'undefined escape sequence "\\x"'],
   ] as const)("%j in %s is a fault", (text, escapes, message) => {

@@ -56,6 +56,14 @@ describe("CONNECT", () => {
     expect(session.phase).toBe("refused");
   });
 
+  test("is told what it accepts in a way that an ERROR can repeat", () => {
+    const session = new ServerSession();
+    session.push(`CONNECT\naccept-version:\r${"9".repeat(50)}\n\n\0`);
+    const message = `no common version: the client accepts \\r${"9".repeat(39)}…, supported are 1.0,1.1,1.2`;
+    expect(() => session.next()).toThrow(message);
+    expect(session.encode("ERROR", { message })).toContain("no common version");
+  });
+
   test("needs a host only for a strict server", () => {
     const session = new ServerSession({ strict: true });
     session.push("CONNECT\naccept-version:1.2\n\n\0");
