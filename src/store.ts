@@ -1,0 +1,33 @@
+/**
+ * The contract between a client's outbox and what keeps its messages over a crash. Types only: a store implements it, an
+ * outbox uses it, and neither knows the other.
+ */
+
+/** A SEND that is kept until the broker has confirmed it. */
+export interface StoredSend {
+  /** Its name in the store; no other entry has it, not even one that another process adds. */
+  readonly key: string;
+  /** Where it goes. */
+  readonly destination: string;
+  /** Its other headers, in order; without `receipt` and `content-length`, which are made when it is sent. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Its body: text or octets, as it was given. */
+  readonly body: string | Uint8Array;
+  /** Whether it is to have a `content-length`. */
+  readonly contentLength: boolean;
+}
+
+/** Keeps sends over the end of the process or page. Calls come in order, and do not wait for each other. */
+export interface SendStore {
+  /**
+   * Open the store, and give all that it keeps, in the order in which it was added. Called once, before all else. Rejects
+   * when that is not possible, as when another process or page has it open.
+   */
+  open(): Promise<readonly StoredSend[]>;
+  /** Keep a send. Resolves when it would survive a crash; rejects when it is not kept. Adding a key again replaces nothing: it is a caller's fault. */
+  add(send: StoredSend): Promise<void>;
+  /** Forget a send. Resolves when that would survive a crash; a key that is not there is no error. */
+  delete(key: string): Promise<void>;
+  /** Finish what is under way and let go of the store. Never rejects; may be called again. */
+  close(): Promise<void>;
+}
