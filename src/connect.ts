@@ -4,14 +4,21 @@ import type { TcpOptions } from "./adapters/tcp-target.js";
 import { type WebSocketOptions, webSocket } from "./adapters/websocket.js";
 import { DialClient } from "./client/client.js";
 import type { ClientOptions } from "./client/options.js";
+import type { Endpoint } from "./client/supervisor.js";
 import { VERSIONS, subprotocolsOf } from "./protocol/index.js";
-import type { Dial } from "./transport.js";
+import type { Dial, Transport } from "./transport.js";
 
 /**
- * Whom to connect to: a URL, or a dial of one's own. `ws:` and `wss:` URLs go over WebSocket; `stomp:` (`tcp:`) and
- * `stomp+ssl:` (`ssl:`) URLs over TCP and TLS, where the platform has them.
+ * Whom to connect to: a URL, or a function that is asked at each attempt to connect, for a URL or for a transport (then it is a
+ * dial of one's own). `ws:` and `wss:` URLs go over WebSocket; `stomp:` (`tcp:`) and `stomp+ssl:` (`ssl:`) URLs over TCP and
+ * TLS, where the platform has them.
  */
-export type Target = string | URL | Dial;
+export type Target = string | URL | TargetFunction;
+
+/** Is asked for a URL or a transport at each attempt to connect. It should give up when the signal is aborted. */
+export type TargetFunction = (
+  signal: AbortSignal,
+) => string | URL | Transport | Promise<string | URL | Transport> | Promise<string | URL> | Promise<Transport>;
 
 /** Options of a {@link Client}. */
 export interface ConnectOptions extends ClientOptions {
@@ -33,11 +40,15 @@ export interface ConnectOptions extends ClientOptions {
  */
 export class Client extends DialClient {
   /**
+   * @param target Whom to connect to; of several, `targetOrder` says in which order they are tried.
    * @throws TypeError or RangeError for a wrong target or option, before anything is opened.
    */
-  constructor(target: Target, options: ConnectOptions = {}) {
-    if (typeof target === "function") super(target, options);
-    else super(dialOf(urlOf(target), options), options, nameOf(urlOf(target)));
+  constructor(target: Target | readonly Target[], options: ConnectOptions = {}) {
+    const targets: readonly Target[] = isList(target) ? target : [target];
+    super(
+      targets.map((one) => endpointOf(one, options)),
+      options,
+    );
   }
 }
 
@@ -46,13 +57,30 @@ export class Client extends DialClient {
  * TypeError or RangeError for a wrong target or option.
  */
 export async function connect(
-  target: Target,
+  target: Target | readonly Target[],
   options: ConnectOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<Client> {
   const { signal } = options;
   const client = new Client(target, options);
   await client.connect(signal === undefined ? {} : { signal });
   return client;
+}
+
+function isList(target: Target | readonly Target[]): target is readonly Target[] {
+  return Array.isArray(target);
+}
+
+function endpointOf(target: Target, options: ConnectOptions): Endpoint {
+  if (typeof target === "function")
+    return { name: "the broker", dial: (signal) => dialAnswer(target, options, signal) };
+  const url = urlOf(target);
+  return { name: nameOf(url), dial: dialOf(url, options) };
+}
+
+async function dialAnswer(target: TargetFunction, options: ConnectOptions, signal: AbortSignal): Promise<Transport> {
+  const answer = await target(signal);
+  if (typeof answer !== "string" && !(answer instanceof URL)) return answer;
+  return dialOf(urlOf(answer), options)(signal);
 }
 
 function dialOf(url: URL, options: ConnectOptions): Dial {

@@ -8,8 +8,11 @@
  *     ├─ ConnectError                          no session came about
  *     ├─ ConnectionLostError ── HeartBeatError an established session ended without us
  *     ├─ ReceiptTimeoutError                   the broker did not confirm in time
+ *     ├─ ReplyTimeoutError                     nobody answered a request in time
  *     ├─ StaleMessageError                     ack or nack of a message of an earlier session
- *     └─ SlowConsumerError                     a subscription was not read fast enough
+ *     ├─ SlowConsumerError                     a subscription was not read fast enough
+ *     ├─ TransactionError                      a transaction ended without its commit
+ *     └─ OutboxFullError                       a message does not fit into the outbox
  *
  * Wrong arguments are TypeError or RangeError, before a byte leaves. An aborted call rejects with `signal.reason`, untouched.
  */
@@ -25,7 +28,10 @@ export type StompErrorCode =
   | "heart-beat"
   | "receipt-timeout"
   | "stale-message"
-  | "slow-consumer";
+  | "reply-timeout"
+  | "slow-consumer"
+  | "transaction"
+  | "outbox-full";
 
 /** The root of all errors that the library makes. `cause` is the error behind it, where there is one. */
 export class StompError extends Error {
@@ -126,8 +132,11 @@ export class ServerError extends StompError {
   }
 }
 
-/** Where an attempt to connect failed: in opening the transport, or in the exchange of CONNECT and CONNECTED. */
-export type ConnectStage = "dial" | "handshake";
+/**
+ * Where an attempt to connect failed: in what a function of the user's was asked for, in opening the transport, or in the
+ * exchange of CONNECT and CONNECTED.
+ */
+export type ConnectStage = "prepare" | "dial" | "handshake";
 
 /** No session came about. The message tells what to do; `cause` is the original error. */
 export class ConnectError extends StompError {
@@ -144,12 +153,18 @@ export class ConnectError extends StompError {
   }
 }
 
-/** What is known of a frame when its connection is lost: it never left, or nobody can tell whether the broker has it. */
-export type Outcome = "not-sent" | "unknown";
+/**
+ * What is known of a frame when its connection is lost: it never left; nobody can tell whether the broker has it; or it is
+ * in the outbox's store, and is sent when a client opens that again.
+ */
+export type Outcome = "not-sent" | "unknown" | "kept";
 
 /** An established session ended without us, or before a call was confirmed. */
 export class ConnectionLostError extends StompError {
-  /** `"not-sent"`: the broker cannot have the frame. `"unknown"`: it may have it, and may have acted on it. */
+  /**
+   * `"not-sent"`: the broker cannot have the frame. `"unknown"`: it may have it, and may have acted on it. `"kept"`: the
+   * outbox's store has it; whether the broker has it too is not known.
+   */
   readonly outcome: Outcome;
 
   constructor(
@@ -218,5 +233,46 @@ export class SlowConsumerError extends StompError {
 
   static {
     this.prototype.name = "SlowConsumerError";
+  }
+}
+
+/** Nobody answered a request in time. Whether it was acted on is not known. */
+export class ReplyTimeoutError extends StompError {
+  /** How long the reply was waited for, in ms. */
+  readonly timeout: number;
+
+  constructor(message: string, timeout: number) {
+    super("reply-timeout", message);
+    this.timeout = timeout;
+  }
+
+  static {
+    this.prototype.name = "ReplyTimeoutError";
+  }
+}
+
+/** A transaction ended without its commit: with its session, or because it was aborted. */
+export class TransactionError extends StompError {
+  /** `"aborted"`: nothing of it has taken effect. `"unknown"`: the session ended before its commit was confirmed. */
+  readonly outcome: "aborted" | "unknown";
+
+  constructor(message: string, outcome: "aborted" | "unknown", options?: { cause?: unknown }) {
+    super("transaction", message, options);
+    this.outcome = outcome;
+  }
+
+  static {
+    this.prototype.name = "TransactionError";
+  }
+}
+
+/** A message does not fit into the outbox. Nothing was sent or kept. */
+export class OutboxFullError extends StompError {
+  constructor(message: string) {
+    super("outbox-full", message);
+  }
+
+  static {
+    this.prototype.name = "OutboxFullError";
   }
 }

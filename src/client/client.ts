@@ -1,28 +1,29 @@
-/** The client: it connects, sends and subscribes over the connection it has, and tells what happens. */
-import { ConnectionLostError, InvalidStateError, StompError } from "../errors.js";
+/** The client: the public face of its parts. */
+import { InvalidStateError } from "../errors.js";
 import { checkTimeout } from "../internal/duration.js";
 import { type Body, type ClientCommand, type HeadersInit, headerPairs, isCommandOf } from "../protocol/index.js";
-import type { Dial } from "../transport.js";
+import type { Dial, Transport } from "../transport.js";
 import { checkBody, checkDestination } from "./arguments.js";
-import { Connection, type ConnectionOwner, type SessionInfo } from "./connection.js";
-import { establish } from "./establish.js";
+import { Connection } from "./connection.js";
+import type { ClientContext } from "./context.js";
+import { Counters, type Metrics } from "./counters.js";
 import { type FrameListener, FrameListeners } from "./frame-tap.js";
-import { type ClientOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import type { Message } from "./message.js";
+import type { ClientOptions } from "./options.js";
+import { Outbox } from "./outbox.js";
 import { Ids, type Pairs, type ReceiptOptions, addHeaders, receiptWait } from "./request.js";
-import { type StatusListener, StatusListeners } from "./status.js";
+import { type RequestOptions, Requester } from "./requester.js";
+import { type ResolvedOptions, resolveOptions } from "./resolved-options.js";
+import { type Responder, type RespondOptions, respondWith } from "./responder.js";
+import { Sender } from "./sender.js";
+import type { ConnectionOwner, SessionInfo } from "./session-info.js";
+import type { SendOptions, TypedSendOptions } from "./sending.js";
+import { type Status, StatusFeed, type StatusListener, StatusListeners } from "./status.js";
+import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribe-options.js";
 import { Subscriber } from "./subscriber.js";
-import type { MessageHandler, SubscribeOptions, Subscription } from "./subscription.js";
-
-/** Options of {@link Client.send}. */
-export interface SendOptions extends ReceiptOptions {
-  /** More headers of SEND: `content-type`, and whatever the broker knows. */
-  readonly headers?: HeadersInit;
-  /**
-   * Write `content-length`.
-   * @default ClientOptions.contentLength
-   */
-  readonly contentLength?: boolean;
-}
+import type { Subscription } from "./subscription.js";
+import { type ClientState, type Endpoint, Supervisor } from "./supervisor.js";
+import { type BeginOptions, Transaction } from "./transaction.js";
 
 /** Options of {@link Client.sendFrame}. */
 export interface SendFrameOptions extends ReceiptOptions {
@@ -36,7 +37,7 @@ export interface SendFrameOptions extends ReceiptOptions {
 /** Options of {@link Client.disconnect}. */
 export interface DisconnectOptions {
   /**
-   * How long pending receipts and the receipt of DISCONNECT are waited for, in ms.
+   * How long running handlers, pending receipts and the receipt of DISCONNECT are waited for, in ms.
    * @default ClientOptions.disconnectTimeout
    */
   readonly timeout?: number;
@@ -44,65 +45,98 @@ export interface DisconnectOptions {
   readonly headers?: HeadersInit;
 }
 
-/** Where a client stands. */
-export type ClientState = "disconnected" | "connecting" | "connected" | "disconnecting";
-
 const NOTHING = {};
 
-/** A STOMP client over a dial: what {@link Client} of the package's entry is built on. */
+/** A STOMP client over dials: what {@link Client} of the package's entry is built on. */
 export class DialClient implements AsyncDisposable {
-  readonly #dial: Dial;
-  readonly #target: string;
   readonly #options: ResolvedOptions;
-  readonly #ids = new Ids();
-  readonly #statusListeners = new StatusListeners();
+  readonly #context: ClientContext;
   readonly #frameListeners = new FrameListeners();
+  readonly #supervisor: Supervisor;
   readonly #subscriber: Subscriber;
-
-  #state: ClientState = "disconnected";
-  #connection: Connection | undefined;
-  #connecting: { readonly promise: Promise<void>; readonly abort: AbortController } | undefined;
+  readonly #sender: Sender;
+  readonly #outbox: Outbox;
+  readonly #requester: Requester;
   #disconnecting: Promise<void> | undefined;
-  #info: SessionInfo | undefined;
-  #lost: StompError | undefined;
 
   /**
-   * `target` names what `dial` dials, for messages to people.
-   *
+   * @param route Where to connect to: a dial, or several with their names.
    * @throws TypeError or RangeError for wrong options.
    */
-  constructor(dial: Dial, options: ClientOptions = {}, target = "the broker") {
-    if (typeof dial !== "function") throw new TypeError("a dial must be a function");
-    this.#dial = dial;
-    this.#target = target;
+  constructor(route: Dial | readonly Endpoint[], options: ClientOptions = {}) {
     this.#options = resolveOptions(options);
-    this.#subscriber = new Subscriber({
+    const context: ClientContext = {
       options: this.#options,
-      ids: this.#ids,
-      status: this.#statusListeners,
-      connection: () => this.#open(),
-      notConnected: (what) => this.#notConnected(what),
+      ids: new Ids(),
+      status: new StatusListeners(),
+      counters: new Counters(),
+      connection: () => this.#supervisor.open,
+      notConnected: (what) => this.#supervisor.notConnected(what),
+    };
+    this.#context = context;
+    this.#supervisor = new Supervisor({
+      ...context,
+      endpoints: endpointsOf(route),
+      connectionOver: (transport, ended) => this.#connectionOver(transport, ended),
+      established: (connection) => {
+        this.#subscriber.established(connection);
+        this.#outbox.established(connection);
+      },
+      interrupted: (reason) => {
+        this.#subscriber.interrupted(reason);
+        this.#outbox.interrupted(reason);
+        this.#requester.interrupted(reason);
+      },
+      ended: (reason) => {
+        this.#subscriber.ended(reason);
+        this.#outbox.ended(reason);
+        this.#requester.ended(reason);
+      },
+    });
+    this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
+    this.#outbox = new Outbox(context);
+    this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
+    this.#requester = new Requester({
+      ...context,
+      subscribe: (destination, handler) => this.#subscriber.subscribe(destination, handler, NOTHING),
     });
   }
 
   /** Where it stands. */
   get state(): ClientState {
-    return this.#state;
+    return this.#supervisor.state;
   }
 
   /** What was agreed on with the broker; `undefined` while there is no session. */
   get session(): SessionInfo | undefined {
-    return this.#info;
+    return this.#supervisor.session;
   }
 
-  /** How many messages came for a subscription that was not there (any more), and were dropped. */
-  get droppedMessages(): number {
-    return this.#subscriber.dropped;
+  /** What it has counted so far, in all its sessions, and how much is waiting now. */
+  metrics(): Metrics {
+    const connection = this.#context.connection();
+    return {
+      ...this.#context.counters.values(),
+      receiptsPending: connection?.receiptsPending ?? 0,
+      bytesBuffered: connection?.buffered ?? 0,
+      subscriptions: this.#subscriber.size,
+      messagesUnread: this.#subscriber.unread,
+      outboxMessages: this.#outbox.size,
+      requestsPending: this.#requester.size,
+    };
+  }
+
+  /**
+   * What happens from now on, to be read with `for await`; leaving the loop ends it. Of what is not read the newest 1000
+   * are kept.
+   */
+  status(): AsyncIterableIterator<Status, undefined, undefined> {
+    return new StatusFeed(this.#context.status);
   }
 
   /** Be told what happens, until what is returned is called. */
   onStatus(listener: StatusListener): () => void {
-    return this.#statusListeners.add(listener);
+    return this.#context.status.add(listener);
   }
 
   /** Be shown every frame in both directions, passcodes hidden, until what is returned is called. */
@@ -112,70 +146,134 @@ export class DialClient implements AsyncDisposable {
 
   /**
    * Connect. Resolves once the broker has said CONNECTED, and subscriptions made before have been sent. While connecting
-   * or connected it joins what is there.
+   * or reconnecting it joins what is under way; while connected there is nothing to do. `signal` ends the attempts.
    *
    * Rejects with ConnectError when no session came about, with `signal.reason`, or with InvalidStateError when `disconnect`
    * is called meanwhile.
    */
   connect({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    if (this.#state === "connected") return Promise.resolve();
-    if (this.#connecting === undefined) {
-      if (this.#state === "disconnecting") return Promise.reject(new InvalidStateError("the client is disconnecting"));
-      const abort = new AbortController();
-      // The state is set before anything is awaited: a second call joins.
-      this.#state = "connecting";
-      this.#connecting = { promise: this.#connect(abort.signal), abort };
-    }
-    const { promise, abort } = this.#connecting;
-    if (signal === undefined) return promise;
-    if (signal.aborted) abort.abort(signal.reason);
-    const aborted = (): void => {
-      abort.abort(signal.reason);
-    };
-    signal.addEventListener("abort", aborted, { once: true });
-    return promise.finally(() => {
-      signal.removeEventListener("abort", aborted);
-    });
+    return this.#supervisor.connect(signal);
+  }
+
+  /**
+   * Get a fresh session now: with new credentials, for one. Pending receipts are waited for, the session is ended, and
+   * another one established, in which all subscriptions are made again; messages that were not acknowledged are delivered
+   * again. While a next attempt is waited for, it is made at once; without a session it is `connect`.
+   *
+   * Rejects as `connect` does, when all attempts were given up.
+   */
+  reconnect(): Promise<void> {
+    return this.#supervisor.renew((connection) =>
+      connection.close(this.#context.ids.next("receipt"), NOTHING, this.#options.disconnectTimeout),
+    );
   }
 
   /**
    * Send a message. Resolves when it is handed to the transport (which does not yet mean that the broker has it); with
-   * `receipt` when the broker has confirmed it. While the transport has much to write, it waits.
+   * `receipt` when the broker has confirmed it. While the transport has much to write, it waits. With
+   * `delivery: "at-least-once"` it always resolves when the broker has confirmed it, in whatever session that is.
    *
    * Rejects with TypeError or RangeError for wrong arguments, InvalidStateError when there is no connection and
    * ConnectionLostError (`outcome: "not-sent"`) when it was lost: then nothing was sent. Waiting for the receipt it
    * rejects with ServerError, ReceiptTimeoutError, ConnectionLostError (`outcome: "unknown"`), or `signal.reason`.
    */
-  send(destination: string, body: Body = "", options: SendOptions = NOTHING): Promise<void> {
-    try {
-      checkDestination(destination);
-      checkBody(body);
-      const pairs: Pairs = [["destination", destination]];
-      addHeaders(pairs, options.headers, "SEND", ["destination", "receipt"]);
-      return this.#request("SEND", pairs, body, options, destination, options.contentLength);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  send(destination: string, body?: Body, options?: SendOptions): Promise<void>;
+  send<T>(destination: string, value: T, options: TypedSendOptions<T>): Promise<void>;
+  send(
+    destination: string,
+    body: unknown = "",
+    options: SendOptions | TypedSendOptions<unknown> = NOTHING,
+  ): Promise<void> {
+    if ("codec" in options) return this.#sender.sendValue(destination, body, options);
+    return this.#sender.send(destination, body as Body, options); // checked there
   }
 
   /**
-   * Subscribe. Without a connection the subscription waits for one. Resolves when the SUBSCRIBE is handed over, with
-   * `receipt` when the broker has confirmed it; the subscription is there at once when messages come earlier.
+   * Subscribe. Without a connection the subscription waits for one, and it lives on in the next session when one is lost.
+   * Resolves when the SUBSCRIBE is handed over, with `receipt` when the broker has confirmed it; the subscription is there
+   * at once when messages come earlier. With a codec its messages have a `value`.
    *
    * Rejects with TypeError or RangeError for wrong arguments, InvalidStateError for an id that is in use (or, for a
    * receipt, without a connection), and as `send` does.
    */
   subscribe(destination: string, options?: SubscribeOptions): Promise<Subscription>;
   subscribe(destination: string, handler: MessageHandler, options?: SubscribeOptions): Promise<Subscription>;
-  async subscribe(
+  subscribe<T>(destination: string, options: TypedSubscribeOptions<T>): Promise<Subscription<T>>;
+  subscribe<T>(
     destination: string,
-    first: MessageHandler | SubscribeOptions = {},
-    second: SubscribeOptions = {},
-  ): Promise<Subscription> {
+    handler: MessageHandler<T>,
+    options: TypedSubscribeOptions<T>,
+  ): Promise<Subscription<T>>;
+  async subscribe<T>(
+    destination: string,
+    first: MessageHandler<T> | SubscribeOptions = NOTHING,
+    second: SubscribeOptions = NOTHING,
+  ): Promise<Subscription<T>> {
     checkDestination(destination);
-    if (this.#state === "disconnecting") throw new InvalidStateError("the client is disconnecting");
+    if (this.state === "disconnecting") throw new InvalidStateError("the client is disconnecting");
     if (typeof first === "function") return this.#subscriber.subscribe(destination, first, second);
-    return this.#subscriber.subscribe(destination, undefined, first);
+    return this.#subscriber.subscribe<T>(destination, undefined, first);
+  }
+
+  /**
+   * Begin a transaction. Resolves when BEGIN is handed over, with `receipt` when the broker has confirmed it.
+   *
+   * Rejects as `send` does.
+   */
+  async begin(options: BeginOptions = NOTHING): Promise<Transaction> {
+    const { id = this.#context.ids.next("tx"), headers } = options;
+    if (typeof id !== "string" || id === "") throw new TypeError("id must be a string that is not empty");
+    const pairs: Pairs = [["transaction", id]];
+    addHeaders(pairs, headers, "BEGIN", ["transaction", "receipt"]);
+    const wait = receiptWait(options, `BEGIN of ${id}`, this.#options.receiptTimeout, this.#context.ids);
+    const connection = this.#context.connection();
+    if (connection === undefined) throw this.#context.notConnected("BEGIN");
+    if (wait !== undefined) pairs.push(["receipt", wait.id]);
+    await connection.send("BEGIN", pairs, "", true, wait);
+    return new Transaction(id, connection, this.#context);
+  }
+
+  /**
+   * Do something in a transaction: it is committed, and the commit confirmed, when `work` returns or resolves, and aborted
+   * when that fails. Resolves with what `work` gives.
+   *
+   * Rejects with what `work` fails with, and as {@link Transaction.commit} does.
+   */
+  async transaction<R>(
+    work: (transaction: Transaction) => R | Promise<R>,
+    options: BeginOptions = NOTHING,
+  ): Promise<R> {
+    const transaction = await this.begin(options);
+    let result: R;
+    try {
+      result = await work(transaction);
+    } catch (error) {
+      if (transaction.isOpen) await transaction.abort({ receipt: false }).catch(() => undefined); // the fault is what matters
+      throw error;
+    }
+    if (!transaction.isFinished) await transaction.commit();
+    return result;
+  }
+
+  /**
+   * Send a request and wait for the reply to it: the message that comes back with its `correlation-id`.
+   *
+   * Rejects with ReplyTimeoutError, with `signal.reason`, with ConnectionLostError when the session ends before the reply has
+   * come (`outcome: "unknown"`, or `"not-sent"`), and as `send` does.
+   */
+  request(destination: string, body: Body = "", options: RequestOptions = NOTHING): Promise<Message> {
+    return this.#requester.request(destination, body, options);
+  }
+
+  /**
+   * Answer requests: what `responder` gives for a message is sent to its `reply-to`, with its `correlation-id`. When it
+   * fails nothing is sent, and the failure is told by status.
+   *
+   * Rejects as `subscribe` does.
+   */
+  respond(destination: string, responder: Responder, options: RespondOptions = NOTHING): Promise<Subscription> {
+    const handler = respondWith(responder, (replyTo, body, headers) => this.#sender.send(replyTo, body, { headers }));
+    return this.subscribe(destination, handler, options);
   }
 
   /**
@@ -185,9 +283,9 @@ export class DialClient implements AsyncDisposable {
    */
   sendFrame(
     command: ClientCommand,
-    headers: HeadersInit = {},
+    headers: HeadersInit = NOTHING,
     body: Body = "",
-    options: SendFrameOptions = {},
+    options: SendFrameOptions = NOTHING,
   ): Promise<void> {
     try {
       if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
@@ -197,28 +295,21 @@ export class DialClient implements AsyncDisposable {
       checkBody(body);
       const pairs = [...headerPairs(headers)];
       const given = pairs.find(([name, value]) => name === "receipt" && value !== undefined)?.[1];
-      const receipt = given === undefined ? options.receipt : String(given);
       const others = pairs.filter(([name]) => name !== "receipt");
-      const { contentLength } = options;
-      return this.#request(
-        command,
-        others,
-        body,
-        receipt === undefined ? options : { ...options, receipt },
-        "",
-        contentLength,
-      );
+      const all = given === undefined ? options : { ...options, receipt: String(given) };
+      return this.#sender.frame(command, others, body, all, command, options.contentLength);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /**
-   * Disconnect: wait for pending receipts, say DISCONNECT, wait for its receipt, close. Subscriptions end. While
-   * connecting, that is given up. Resolves within
-   * the time-out and the transport's bound on closing; rejects only with RangeError or TypeError for wrong options.
+   * Disconnect: hand out no more messages, wait for running handlers, for the outbox and for pending receipts, say
+   * DISCONNECT, wait for its receipt, close. Subscriptions end. While connecting or reconnecting, that is given up. Do not wait
+   * for it inside a handler: it waits for the handler. Resolves within the time-out and the transport's bound on closing;
+   * rejects only with RangeError or TypeError for wrong options.
    */
-  disconnect(options: DisconnectOptions = {}): Promise<void> {
+  disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
     if (this.#disconnecting === undefined) {
       this.#disconnecting = this.#disconnect(options).finally(() => {
         this.#disconnecting = undefined;
@@ -232,112 +323,39 @@ export class DialClient implements AsyncDisposable {
     await this.disconnect();
   }
 
-  async #connect(signal: AbortSignal): Promise<void> {
-    await Promise.resolve(); // so that `#connecting` is set, and a listener may call anything
-    this.#statusListeners.tell({ type: "connecting" });
-    let connection: Connection | undefined;
-    try {
-      const { info } = await establish({
-        dial: this.#dial,
-        target: this.#target,
-        timeout: this.#options.connectTimeout,
-        signal,
-        connectionOver: (transport) => {
-          connection = new Connection(
-            transport,
-            this.#options,
-            this.#ownerOf(() => connection),
-            this.#frameListeners,
-          );
-          return connection;
-        },
-      });
-      this.#established(connection, info);
-    } catch (error) {
-      this.#connecting = undefined;
-      if (this.#state === "connecting") this.#state = "disconnected";
-      this.#statusListeners.tell({ type: "disconnected", reason: error instanceof StompError ? error : undefined });
-      throw error;
-    }
+  async #disconnect({ timeout, headers = NOTHING }: DisconnectOptions): Promise<void> {
+    const wait = timeout === undefined ? this.#options.disconnectTimeout : checkTimeout("timeout", timeout);
+    await this.#supervisor.end(async (connection) => {
+      const receipt = this.#context.ids.next("receipt");
+      await connection.close(receipt, headers, wait, [() => this.#subscriber.drain(), () => this.#outbox.whenEmpty()]);
+    });
+    await this.#outbox.close();
   }
 
-  #established(connection: Connection | undefined, info: SessionInfo): void {
-    this.#connecting = undefined;
-    if (connection?.isOpen !== true) {
-      throw connection?.lostError("not-sent") ?? new InvalidStateError("there is no connection");
-    }
-    this.#connection = connection;
-    this.#info = info;
-    this.#lost = undefined;
-    this.#state = "connected";
-    this.#subscriber.established(connection);
-    this.#statusListeners.tell({ type: "connected", ...info });
-  }
-
-  #ownerOf(connection: () => Connection | undefined): ConnectionOwner {
-    return {
+  #connectionOver(transport: Transport, ended: ConnectionOwner["ended"]): Connection {
+    const { status, counters } = this.#context;
+    const owner: ConnectionOwner = {
       message: (frame) => {
-        this.#subscriber.deliver(frame);
+        this.#subscriber.deliver(frame, connection);
       },
       serverError: (error) => {
-        if (!this.#subscriber.serverError(error)) this.#statusListeners.tell({ type: "server-error", error });
+        if (this.#subscriber.serverError(error)) return;
+        this.#outbox.serverError();
+        status.tell({ type: "server-error", error });
       },
-      ended: (reason) => {
-        if (connection() === this.#connection) this.#ended(reason);
+      silent: (silence) => {
+        status.tell({ type: "heart-beat-missed", silence });
       },
+      ended,
     };
+    const connection = new Connection(transport, this.#options, owner, this.#frameListeners, counters);
+    return connection;
   }
+}
 
-  #ended(reason: StompError | undefined): void {
-    this.#connection = undefined;
-    this.#info = undefined;
-    this.#lost = reason;
-    this.#state = "disconnected";
-    this.#subscriber.ended(reason);
-    this.#statusListeners.tell({ type: "disconnected", reason });
-  }
-
-  async #disconnect({ timeout, headers = {} }: DisconnectOptions): Promise<void> {
-    const wait = timeout === undefined ? this.#options.disconnectTimeout : checkTimeout("timeout", timeout);
-    if (this.#connecting !== undefined) {
-      this.#connecting.abort.abort(new InvalidStateError("disconnect was called while connecting"));
-      await this.#connecting.promise.catch(() => undefined); // whoever connects is told
-    }
-    const connection = this.#connection;
-    if (connection === undefined) {
-      this.#subscriber.ended(undefined);
-      this.#lost = undefined;
-      return;
-    }
-    this.#state = "disconnecting";
-    this.#statusListeners.tell({ type: "disconnecting" });
-    await connection.close(this.#ids.next("receipt"), headers, wait);
-  }
-
-  #request(
-    command: ClientCommand,
-    pairs: Pairs,
-    body: Body,
-    options: ReceiptOptions,
-    about: string,
-    contentLength: boolean | undefined,
-  ): Promise<void> {
-    const what = about === "" ? command : `${command} to ${about}`;
-    const wait = receiptWait(options, what, this.#options.receiptTimeout, this.#ids);
-    const connection = this.#open();
-    if (connection === undefined) throw this.#notConnected(command);
-    if (wait !== undefined) pairs.push(["receipt", wait.id]);
-    return connection.send(command, pairs, body, contentLength ?? this.#options.contentLength, wait);
-  }
-
-  #open(): Connection | undefined {
-    return this.#connection?.isOpen === true ? this.#connection : undefined;
-  }
-
-  #notConnected(what: string): StompError {
-    if (this.#lost !== undefined && this.#state === "disconnected") {
-      return new ConnectionLostError(`${what} was not sent: ${this.#lost.message}`, "not-sent", { cause: this.#lost });
-    }
-    return new InvalidStateError(`${what} needs a connection, the client is ${this.#state}`);
-  }
+function endpointsOf(route: Dial | readonly Endpoint[]): readonly Endpoint[] {
+  const endpoints = typeof route === "function" ? [{ name: "the broker", dial: route }] : route;
+  if (endpoints.length === 0) throw new TypeError("there must be a target to connect to");
+  for (const { dial } of endpoints) if (typeof dial !== "function") throw new TypeError("a dial must be a function");
+  return endpoints;
 }

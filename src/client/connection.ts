@@ -4,7 +4,7 @@ import {
   InvalidStateError,
   type Outcome,
   ProtocolError,
-  ServerError,
+  type ServerError,
   type StompError,
 } from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
@@ -13,51 +13,24 @@ import {
   type Body,
   type ClientCommand,
   ClientSession,
-  HEART_BEAT,
   type HeadersInit,
   type ServerFrame,
   type Version,
   headerPairs,
-  utf8Text,
 } from "../protocol/index.js";
 import type { Transport } from "../transport.js";
+import type { Counters } from "./counters.js";
 import type { FrameListeners } from "./frame-tap.js";
+import { FrameWriter } from "./frame-writer.js";
 import { type HeartBeatHost, HeartBeats } from "./heart-beats.js";
-import type { ResolvedOptions } from "./options.js";
-import { Receipts } from "./receipts.js";
+import type { LoginHeaders } from "./login.js";
+import type { ResolvedOptions } from "./resolved-options.js";
+import { serverErrorOf } from "./server-error.js";
+import type { ConnectionOwner, SessionInfo } from "./session-info.js";
+import { Receipts, type ReceiptWait } from "./receipts.js";
 
-/** What a connection tells its owner. */
-export interface ConnectionOwner {
-  /** A MESSAGE came. */
-  message(frame: ServerFrame): void;
-  /** An ERROR came that concerns no receipt. */
-  serverError(error: ServerError): void;
-  /** The connection has ended; `reason` is absent when it was closed in order by `close`. Called once. */
-  ended(reason: StompError | undefined): void;
-}
-
-/** What a connection and its broker have agreed on. */
-export interface SessionInfo {
-  /** The version of the protocol. */
-  readonly version: Version;
-  /** The broker's `server` header, as in `RabbitMQ/3.10.8`. */
-  readonly server: string | undefined;
-  /** The broker's name for the session. */
-  readonly session: string | undefined;
-  /** The heart-beats agreed on, in ms; 0: none. */
-  readonly heartBeat: { readonly outgoing: number; readonly incoming: number };
-}
-
-/** How long a receipt is waited for, and what else ends the wait. */
-export interface ReceiptWait {
-  readonly id: string;
-  readonly what: string;
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** A body of octets of this size or more is written after its head to a stream, without being copied. */
-const LARGE_BODY = 16_384;
+/** A heart-beat is LF or CR LF, which comes alone. */
+const LONGEST_EOL = 2;
 /** `send` holds back while the transport has more than this to write. */
 const HIGH_WATER = 1_048_576;
 const DONE: Promise<void> = Promise.resolve();
@@ -68,13 +41,17 @@ export class Connection {
   readonly #options: ResolvedOptions;
   readonly #owner: ConnectionOwner;
   readonly #tap: FrameListeners;
+  readonly #counters: Counters;
   readonly #session: ClientSession;
+  readonly #writer: FrameWriter;
   readonly #connected: Deferred<SessionInfo> = deferred();
   readonly #receipts = new Receipts(() => {
     this.#holdOrRead();
   });
   #heartBeats: HeartBeats | undefined;
+  #server: string | undefined;
   #state: "open" | "closing" | "ended" = "open";
+  #isClosing = false;
   #reason: StompError | undefined;
   #lastError: ServerError | undefined;
   #whenEnded: Deferred<void> = deferred();
@@ -82,8 +59,15 @@ export class Connection {
   #held = false;
   #transportEnded = false;
 
-  constructor(transport: Transport, options: ResolvedOptions, owner: ConnectionOwner, tap: FrameListeners) {
+  constructor(
+    transport: Transport,
+    options: ResolvedOptions,
+    owner: ConnectionOwner,
+    tap: FrameListeners,
+    counters: Counters,
+  ) {
     this.#transport = transport;
+    this.#counters = counters;
     this.#options = options;
     this.#owner = owner;
     this.#tap = tap;
@@ -94,6 +78,7 @@ export class Connection {
       escapeConnect: options.escapeConnect,
       limits: options.limits,
     });
+    this.#writer = new FrameWriter(transport, this.#session, tap, counters);
     this.#connected.promise.catch(() => undefined); // whoever waits has it from `connect`
   }
 
@@ -107,17 +92,29 @@ export class Connection {
     return this.#state === "open";
   }
 
+  /** Receipts that are waited for. */
+  get receiptsPending(): number {
+    return this.#receipts.size;
+  }
+
+  /** Octets handed to the transport and not yet written. */
+  get buffered(): number {
+    return this.#transport.buffered;
+  }
+
+  /** The broker's `server` header. */
+  get server(): string | undefined {
+    return this.#server;
+  }
+
   /** The version agreed on. */
   get version(): Version {
     return this.#session.version ?? "1.0";
   }
 
   /** Say CONNECT. Resolves at CONNECTED; rejects with the ServerError, ProtocolError or end that came instead. */
-  connect(): Promise<SessionInfo> {
-    const { login, passcode, host, headers } = this.#options;
-    const given = [["host", host], ["login", login], ["passcode", passcode], ...headerPairs(headers)] as const;
-    const pairs = this.#session.connectHeaders(given);
-    const frame = this.#session.connect(given);
+  connect(given: LoginHeaders): Promise<SessionInfo> {
+    const write = this.#writer.connect(given);
     this.#transport.start({
       data: (chunk) => {
         this.#receive(chunk);
@@ -126,8 +123,7 @@ export class Connection {
         this.#closed(reason);
       },
     });
-    this.#tap.sent("CONNECT", pairs, "");
-    this.#transport.send(frame);
+    write();
     return this.#connected.promise;
   }
 
@@ -150,11 +146,21 @@ export class Connection {
       );
     }
     this.#write(command, headers, body, contentLength);
-    if (receipt !== undefined) return this.#receipts.wait(receipt.id, receipt.what, receipt.timeout, receipt.signal);
+    if (receipt !== undefined) return this.#receipts.wait(receipt);
     if (this.#transport.buffered <= HIGH_WATER) return DONE;
     return this.#transport.drained().then(() => {
       if (this.#state === "ended" && this.#reason !== undefined) throw this.lostError("unknown");
     });
+  }
+
+  /** Wait longer for a receipt that was not in time. */
+  awaitReceipt(wait: ReceiptWait): Promise<void> {
+    return this.#receipts.wait(wait);
+  }
+
+  /** A receipt will not come: whoever waits for it is given `reason`. */
+  abandonReceipt(id: string, reason: StompError): void {
+    this.#receipts.refuse(id, reason);
   }
 
   /** Ask for the peer to be held back, or not any more. It is not while a receipt is awaited: that might never come. */
@@ -164,23 +170,34 @@ export class Connection {
   }
 
   /**
-   * End in order: wait for pending receipts, say DISCONNECT, wait for its receipt (over WebSocket its close counts as one),
-   * close the transport. All within `timeout` ms and the transport's own bound. Never rejects.
+   * End in order: wait for what is `before` it, one after the other, and for pending receipts, say DISCONNECT, wait for its
+   * receipt (over WebSocket its close counts as one), close the transport. All within `timeout` ms and the transport's own
+   * bound. Never rejects.
    */
-  async close(receiptId: string, headers: HeadersInit, timeout: number): Promise<void> {
-    if (this.#state !== "open") return this.#whenEnded.promise;
-    this.#state = "closing";
-    this.#holdOrRead();
+  async close(
+    receiptId: string,
+    headers: HeadersInit,
+    timeout: number,
+    before: readonly (() => Promise<void>)[] = [],
+  ): Promise<void> {
+    if (this.#isClosing || this.#state === "ended") return this.#whenEnded.promise;
+    this.#isClosing = true;
     const wait = deferred<void>();
     const deadline = new Deadlines<"close">(() => {
       wait.resolve();
     });
     deadline.set("close", timeout);
-    await Promise.race([this.#receipts.whenEmpty(), wait.promise, this.#whenEnded.promise]);
+    const unlessOver = (step: Promise<unknown>): Promise<unknown> =>
+      Promise.race([step, wait.promise, this.#whenEnded.promise]);
+    for (const step of before) await unlessOver(step());
+    if (!this.#hasEnded()) this.#state = "closing";
+    this.#holdOrRead();
+    await unlessOver(this.#receipts.whenEmpty());
     if (!this.#hasEnded()) {
-      const receipt = this.#receipts.wait(receiptId, "DISCONNECT", Infinity, undefined).catch(() => undefined);
+      const awaited = { id: receiptId, what: "DISCONNECT", timeout: Infinity, signal: undefined };
+      const receipt = this.#receipts.wait(awaited).catch(() => undefined);
       this.#write("DISCONNECT", [...headerPairs(headers), ["receipt", receiptId]], "", true);
-      await Promise.race([receipt, wait.promise, this.#whenEnded.promise]);
+      await unlessOver(receipt);
     }
     deadline.clear();
     this.#heartBeats?.stop();
@@ -201,38 +218,25 @@ export class Connection {
   }
 
   #write(command: ClientCommand, headers: HeadersInit, body: Body, contentLength: boolean): void {
-    const transport = this.#transport;
-    if (typeof body !== "string") this.#writeBytes(command, headers, body, contentLength);
-    else transport.send(this.#session.encode(command, headers, body, contentLength));
-    this.#tap.sent(command, headers, body);
+    this.#writer.write(command, headers, body, contentLength);
     this.#heartBeats?.sent();
-  }
-
-  #writeBytes(
-    command: ClientCommand,
-    headers: HeadersInit,
-    body: Uint8Array | ArrayBuffer,
-    contentLength: boolean,
-  ): void {
-    const transport = this.#transport;
-    const bytes = body instanceof Uint8Array ? body : new Uint8Array(body);
-    if (transport.kind === "messages") {
-      // ActiveMQ takes text messages only: binary ones are for what is no text.
-      transport.send(this.#session.encode(command, headers, utf8Text(bytes) ?? bytes, contentLength));
-    } else if (bytes.length >= LARGE_BODY && contentLength) {
-      transport.send(this.#session.encodeHead(command, headers, bytes.length));
-      transport.send(bytes);
-      transport.send("\0");
-    } else {
-      transport.send(this.#session.encode(command, headers, bytes, contentLength));
-    }
   }
 
   #receive(chunk: Uint8Array | string): void {
     if (this.#state === "ended") return;
     this.#heartBeats?.received();
+    this.#counters.bytesReceived += chunk.length;
+    if (chunk.length <= LONGEST_EOL) this.#countBeats(chunk);
+    else this.#session.push(chunk);
+    this.#deliver();
+  }
+
+  /** Take a chunk that may be nothing but a heart-beat. */
+  #countBeats(chunk: Uint8Array | string): void {
+    const before = this.#session.eols;
     this.#session.push(chunk);
     this.#deliver();
+    if (this.#session.eols > before) this.#counters.heartBeatsReceived++;
   }
 
   /** Deliver what has arrived, one frame at a time, until the owner asks to be spared. */
@@ -241,6 +245,7 @@ export class Connection {
       while (!this.#held && !this.#hasEnded()) {
         const frame = this.#session.next();
         if (frame === undefined) return;
+        this.#counters.framesReceived++;
         this.#tap.received(frame);
         this.#dispatch(frame);
       }
@@ -253,12 +258,14 @@ export class Connection {
   #dispatch(frame: ServerFrame): void {
     switch (frame.command) {
       case "MESSAGE":
+        this.#counters.messagesReceived++;
         this.#owner.message(frame);
         break;
       case "RECEIPT":
         this.#receipts.settle(frame.headers.get("receipt-id") ?? "");
         break;
       case "ERROR":
+        this.#counters.errorsReceived++;
         this.#serverError(frame);
         break;
       case "CONNECTED":
@@ -271,6 +278,7 @@ export class Connection {
     const { heartBeat } = this.#session;
     this.#heartBeats = new HeartBeats(heartBeat, this.#options.heartBeatTolerance, this.#heartBeatHost());
     const server = frame.headers.get("server");
+    this.#server = server;
     const session = frame.headers.get("session");
     this.#connected.resolve({ version: this.version, server, session, heartBeat });
   }
@@ -280,9 +288,11 @@ export class Connection {
       peer: this.peer,
       isHeld: () => this.#held,
       beat: () => {
-        this.#transport.send(HEART_BEAT);
+        this.#writer.beat();
       },
       silent: (error) => {
+        this.#counters.heartBeatsMissed++;
+        this.#owner.silent(error.silence);
         this.#end(error);
       },
     };
@@ -359,13 +369,4 @@ export class Connection {
       this.#deliver();
     });
   }
-}
-
-const MOST_DETAILS = 4096;
-
-function serverErrorOf(frame: ServerFrame): ServerError {
-  const details = frame.text().slice(0, MOST_DETAILS);
-  const message =
-    frame.headers.get("message") ?? (details.split("\n", 1)[0] || "the broker sent an ERROR without a message");
-  return new ServerError(message, details, frame.headers);
 }

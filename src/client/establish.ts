@@ -1,8 +1,17 @@
 /** One attempt to connect: dial, then CONNECT and CONNECTED, within a time and until a signal. */
-import { ConnectError, ConnectionLostError, ProtocolError, ServerError, StompError } from "../errors.js";
+import {
+  ConnectError,
+  type ConnectStage,
+  ConnectionLostError,
+  ProtocolError,
+  ServerError,
+  StompError,
+} from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
 import type { Dial, Transport } from "../transport.js";
-import type { Connection, SessionInfo } from "./connection.js";
+import type { Connection } from "./connection.js";
+import type { SessionInfo } from "./session-info.js";
+import type { LoginHeaders } from "./login.js";
 
 /** What an attempt needs. */
 export interface Attempt {
@@ -12,6 +21,8 @@ export interface Attempt {
   /** In ms. */
   readonly timeout: number;
   readonly signal: AbortSignal;
+  /** Asks for what CONNECT says. */
+  readonly login: (signal: AbortSignal) => Promise<LoginHeaders>;
   /** Makes the connection once there is a transport. */
   readonly connectionOver: (transport: Transport) => Connection;
 }
@@ -25,11 +36,12 @@ export interface Established {
 /**
  * Connect. Rejects with a ConnectError that tells what to do, or with the signal's reason; then nothing stays open.
  */
-export async function establish({ dial, target, timeout, signal, connectionOver }: Attempt): Promise<Established> {
+export async function establish(given: Attempt): Promise<Established> {
+  const { dial, target, timeout, signal, login, connectionOver } = given;
   signal.throwIfAborted();
   const attempt = new AbortController();
   let peer = target;
-  let stage: "dial" | "handshake" = "dial";
+  let stage: ConnectStage = "prepare";
   const deadline = new Deadlines<"connect">(() => {
     attempt.abort(timedOut(stage, peer, timeout));
   });
@@ -39,11 +51,13 @@ export async function establish({ dial, target, timeout, signal, connectionOver 
   signal.addEventListener("abort", aborted, { once: true });
   deadline.set("connect", timeout);
   try {
+    const headers = await unlessAborted(attempt.signal, login);
+    stage = "dial";
     const transport = await dialled(dial, attempt.signal, target);
     stage = "handshake";
     peer = transport.peer;
     const connection = connectionOver(transport);
-    const info = await handshake(connection, attempt.signal);
+    const info = await handshake(connection, headers, attempt.signal);
     return { connection, info };
   } finally {
     deadline.clear();
@@ -51,39 +65,50 @@ export async function establish({ dial, target, timeout, signal, connectionOver 
   }
 }
 
-function timedOut(stage: "dial" | "handshake", peer: string, timeout: number): ConnectError {
-  const message =
-    stage === "dial"
-      ? `no connection to ${peer} within ${timeout} ms; is it reachable from here, or does a firewall drop what is sent to it?`
-      : `no CONNECTED from ${peer} within ${timeout} ms; does a STOMP broker listen there, or a server of another protocol?`;
-  return new ConnectError(stage, message);
+function timedOut(stage: ConnectStage, peer: string, timeout: number): ConnectError {
+  return new ConnectError(stage, TIMED_OUT[stage](peer, timeout));
 }
 
+const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) => string>> = {
+  prepare: (_peer, timeout) => `the functions for credentials and headers did not answer within ${timeout} ms`,
+  dial: (peer, timeout) =>
+    `no connection to ${peer} within ${timeout} ms; is it reachable from here, or does a firewall drop what is sent to it?`,
+  handshake: (peer, timeout) =>
+    `no CONNECTED from ${peer} within ${timeout} ms; does a STOMP broker listen there, or a server of another protocol?`,
+};
+
 /** Dial; a dial that does not heed its signal is left alone when it is aborted, and what it brings later is dropped. */
-function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Transport> {
+async function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Transport> {
+  try {
+    return await unlessAborted(signal, dial, (transport) => {
+      transport.abort(new Error("the attempt to connect was given up"));
+    });
+  } catch (error) {
+    if (signal.aborted || error instanceof ConnectError) throw error;
+    throw new ConnectError("dial", dialFailed(target, error), { cause: error });
+  }
+}
+
+/** Do something until the signal; what comes later is handed to `late`, and whatever the caller aborted with is thrown, untouched. */
+function unlessAborted<T>(
+  signal: AbortSignal,
+  act: (signal: AbortSignal) => Promise<T>,
+  late?: (result: T) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const aborted = (): void => {
-      reject(signal.reason as Error); // whatever the caller aborted with, untouched
+      reject(signal.reason as Error); // whatever the caller aborted with
     };
     signal.addEventListener("abort", aborted, { once: true });
     Promise.resolve()
-      .then(() => dial(signal))
-      .then(
-        (transport) => {
-          signal.removeEventListener("abort", aborted);
-          if (signal.aborted) transport.abort(new Error("the attempt to connect was given up"));
-          else resolve(transport);
-        },
-        (error: unknown) => {
-          signal.removeEventListener("abort", aborted);
-          if (signal.aborted) return; // `aborted` has rejected
-          reject(
-            error instanceof ConnectError
-              ? error
-              : new ConnectError("dial", dialFailed(target, error), { cause: error }),
-          );
-        },
-      );
+      .then(() => act(signal))
+      .then((result) => {
+        if (signal.aborted) late?.(result);
+        else resolve(result);
+      }, reject)
+      .finally(() => {
+        signal.removeEventListener("abort", aborted);
+      });
   });
 }
 
@@ -91,7 +116,7 @@ function dialFailed(target: string, error: unknown): string {
   return `could not connect to ${target}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
-async function handshake(connection: Connection, signal: AbortSignal): Promise<SessionInfo> {
+async function handshake(connection: Connection, headers: LoginHeaders, signal: AbortSignal): Promise<SessionInfo> {
   const aborted = (): void => {
     const reason: unknown = signal.reason;
     connection.abort(
@@ -100,7 +125,7 @@ async function handshake(connection: Connection, signal: AbortSignal): Promise<S
   };
   signal.addEventListener("abort", aborted, { once: true });
   try {
-    return await connection.connect();
+    return await connection.connect(headers);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     connection.abort(error instanceof StompError ? error : new ConnectionLostError(String(error), "not-sent"));

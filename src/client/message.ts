@@ -7,8 +7,10 @@ export type AckMode = "auto" | "client" | "client-individual";
 
 /** How a message is settled; its subscription knows how, and whether it still can be. */
 export interface Settler {
-  settle(command: "ACK" | "NACK", message: Message, options: SettleOptions): Promise<void>;
-  isSettled(message: Message): boolean;
+  settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void>;
+  isSettled(message: Message<unknown>): boolean;
+  /** Its transaction was aborted: it can be settled again. */
+  unsettle(message: Message<unknown>): void;
 }
 
 /** Options of {@link Message.ack} and {@link Message.nack}. */
@@ -19,13 +21,14 @@ export interface SettleOptions extends ReceiptOptions {
   readonly headers?: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
-/** A message. Its body is octets or text, whichever is asked for. */
-export class Message {
+/** A message. Its body is octets or text, whichever is asked for; with a codec it has a value. */
+export class Message<T = undefined> {
   /** The MESSAGE frame. */
   readonly frame: ServerFrame;
   /** Where it stands among the messages of its subscription in this session, from 1. */
   readonly sequence: number;
   readonly #settler: Settler;
+  #value: T | undefined;
 
   /** Made by a subscription. */
   constructor(frame: ServerFrame, settler: Settler, sequence: number) {
@@ -64,14 +67,26 @@ export class Message {
     return this.#settler.isSettled(this);
   }
 
+  /** What the subscription's codec made of it; `undefined` without a codec. */
+  get value(): T {
+    return this.#value as T; // it is set before anyone is given the message
+  }
+
   /** The body's octets: a view of what was received, to be read only. */
   get bytes(): Uint8Array {
     return this.frame.body;
   }
 
-  /** The body as text in UTF-8, with U+FFFD for what is malformed. */
+  /**
+   * The body as text: in the `charset` that its content-type names, otherwise in UTF-8, with U+FFFD for what is malformed.
+   *
+   * @throws RangeError for a charset that the platform does not know.
+   */
   text(): string {
-    return this.frame.text();
+    const { contentType, frame } = this;
+    const charset = contentType === undefined ? undefined : charsetOf(contentType);
+    if (charset === undefined || frame.isText) return frame.text();
+    return new TextDecoder(charset, { ignoreBOM: true }).decode(frame.body);
   }
 
   /**
@@ -104,4 +119,20 @@ export class Message {
   nack(options: SettleOptions = {}): Promise<void> {
     return this.#settler.settle("NACK", this, options);
   }
+
+  /** For the subscription: its codec has made this of it. */
+  decoded(value: T): void {
+    this.#value = value;
+  }
+
+  /** For a transaction: it was aborted, and the message can be settled again. */
+  unsettle(): void {
+    this.#settler.unsettle(this);
+  }
+}
+
+/** The charset that a content-type names; `undefined`: none, or UTF-8. */
+function charsetOf(contentType: string): string | undefined {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
 }

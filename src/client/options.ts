@@ -1,9 +1,12 @@
-/** The options of a client, and every default in one place. */
-import { checkTimeout } from "../internal/duration.js";
-import { type HeartBeat } from "../protocol/heart-beat.js";
-import { type HeadersInit, hasHeader } from "../protocol/headers.js";
-import { type Limits, limitsOf } from "../protocol/limits.js";
-import { VERSIONS, type Version, orderVersions } from "../protocol/version.js";
+/** The options of a client, as callers give them. */
+import type { HeadersInit, HeaderValue } from "../protocol/headers.js";
+import type { HeartBeat } from "../protocol/heart-beat.js";
+import type { Limits } from "../protocol/limits.js";
+import type { Version } from "../protocol/version.js";
+import type { SendStore } from "../store.js";
+import type { CredentialsFunction, HeadersFunction } from "./login.js";
+import type { Message } from "./message.js";
+import type { ReconnectPolicy } from "./reconnect-policy.js";
 
 /** How much of what was delivered and not yet read a subscription keeps. */
 export interface BufferLimits {
@@ -13,20 +16,52 @@ export interface BufferLimits {
   readonly bytes: number;
 }
 
+/** What happens when a subscription's buffer is full: it fails with `SlowConsumerError`, or its oldest unread message is dropped. */
+export type SlowPolicy = "fail" | "drop-oldest";
+
+/** How a client sends. */
+export type Delivery = "at-most-once" | "at-least-once";
+
+/** What an outbox may hold, and where it keeps it. */
+export interface OutboxOptions {
+  /** Messages that wait for their confirmation. @default 10000 */
+  readonly messages?: number;
+  /** Octets of their bodies (UTF-16 units of those that are text). @default 67108864 (64 MiB) */
+  readonly bytes?: number;
+  /** What `send` does when the outbox is full: it waits for room, or rejects with OutboxFullError. @default "wait" */
+  readonly whenFull?: "wait" | "reject";
+  /** How many messages are with the broker at a time and not confirmed yet. @default 256 */
+  readonly inFlight?: number;
+  /** Keeps the messages over a crash: `fileStore(path)` of stompede/store/file, `indexedDbStore(name)` of stompede/store/indexed-db. @default memory only */
+  readonly store?: SendStore;
+}
+
+/**
+ * Carries a context along with messages, as W3C Trace Context does in the headers `traceparent` and `tracestate`.
+ */
+export interface Propagation {
+  /** Add headers to a message that is being sent. What is there already must stay. */
+  readonly inject?: (headers: Record<string, HeaderValue>, destination: string) => void;
+  /** Call `handle` in the context that a message brings, and give what it gives. */
+  readonly run?: <R>(message: Message<unknown>, handle: () => R) => R;
+}
+
 /** Options of a {@link Client} that do not concern its transport. All durations are in ms. */
 export interface ClientOptions {
   /** The user's name. Absent: none is sent (RabbitMQ then logs in its default user). */
   readonly login?: string;
   /** The user's secret. It is never logged, and hidden from frame listeners. */
   readonly passcode?: string;
+  /** Instead of `login` and `passcode`: asked for them at each attempt to connect, so that a token is always fresh. */
+  readonly credentials?: CredentialsFunction;
   /**
    * The virtual host. The specification lets a client choose any name; RabbitMQ knows virtual hosts by name and has `/`,
    * the other brokers ignore it.
    * @default "/"
    */
   readonly host?: string;
-  /** More headers of CONNECT. */
-  readonly headers?: HeadersInit;
+  /** More headers of CONNECT, or a function that is asked for them at each attempt to connect. */
+  readonly headers?: HeadersInit | HeadersFunction;
   /**
    * The versions to offer.
    * @default ["1.2", "1.1", "1.0"]
@@ -44,17 +79,39 @@ export interface ClientOptions {
    */
   readonly heartBeatTolerance?: number;
   /**
-   * How long connecting may take, from looking up the name to CONNECTED.
+   * How long an attempt to connect to one target may take, from asking for credentials and looking up the name to CONNECTED.
    * @default 10000
    */
   readonly connectTimeout?: number;
+  /**
+   * When to connect again after a connection was lost; `false`: not at all. Subscriptions live on.
+   * @default exponentialBackoff()
+   */
+  readonly reconnect?: ReconnectPolicy | false;
+  /**
+   * Try again by the same policy when the first attempt fails too: `connect` then rejects only when the policy gives up.
+   * @default false
+   */
+  readonly retryFirstConnect?: boolean;
+  /**
+   * Stop for good when brokers have refused CONNECT with an ERROR so many times in a row (for each target): most likely the
+   * credentials are wrong. More than one because a RabbitMQ that has just been started refuses good ones for a moment.
+   * @default 3
+   */
+  readonly refusalLimit?: number;
+  /**
+   * Where there are several targets: `"given"` tries them in their order from the first on, `"shuffled"` in a new order each time.
+   * @default "given"
+   */
+  readonly targetOrder?: "given" | "shuffled";
   /**
    * How long a receipt is waited for where a call does not say. `Infinity`: as long as the connection lasts.
    * @default 15000
    */
   readonly receiptTimeout?: number;
   /**
-   * How long `disconnect` waits for pending receipts and then for its own: some servers (Spring's simple broker) never answer.
+   * How long `disconnect` waits for running handlers, for pending receipts and then for its own: some servers (Spring's
+   * simple broker) never answer.
    * @default 2000
    */
   readonly disconnectTimeout?: number;
@@ -78,84 +135,23 @@ export interface ClientOptions {
   readonly limits?: Partial<Limits>;
   /**
    * What a subscription may keep unread. From a tenth of it on the broker is held back where the platform can (TCP, and
-   * WebSocket in Node) unless a receipt is awaited; beyond it the subscription fails with `SlowConsumerError`.
+   * WebSocket in Node) unless a receipt is awaited; beyond it `whenSlow` says what happens.
    */
   readonly buffer?: Partial<BufferLimits>;
-}
-
-/** Options with all defaults filled in. */
-export interface ResolvedOptions {
-  readonly login: string | undefined;
-  readonly passcode: string | undefined;
-  readonly host: string;
-  readonly headers: HeadersInit;
-  readonly versions: readonly Version[];
-  readonly heartBeat: HeartBeat;
-  readonly heartBeatTolerance: number;
-  readonly connectTimeout: number;
-  readonly receiptTimeout: number;
-  readonly disconnectTimeout: number;
-  readonly contentLength: boolean;
-  readonly escapeConnect: boolean;
-  readonly strict: boolean;
-  readonly limits: Limits;
-  readonly buffer: BufferLimits;
-}
-
-/** Headers of CONNECT that have an option of their own, or are made from one. */
-const OWN_HEADERS = ["login", "passcode", "host", "accept-version", "heart-beat"];
-
-/**
- * Check options and fill in the defaults.
- *
- * @throws TypeError or RangeError naming the option that is wrong.
- */
-export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  const headers = options.headers ?? {};
-  for (const name of OWN_HEADERS) {
-    if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of CONNECT is an option of its own`);
-  }
-  const tolerance = options.heartBeatTolerance ?? 2;
-  if (!(tolerance >= 1)) throw new RangeError(`heartBeatTolerance must be at least 1, not ${String(tolerance)}`);
-  return {
-    login: optionalString("login", options.login),
-    passcode: optionalString("passcode", options.passcode),
-    host: optionalString("host", options.host) ?? "/",
-    headers,
-    versions: orderVersions(options.versions ?? VERSIONS),
-    heartBeat: resolveHeartBeat(options.heartBeat ?? {}),
-    heartBeatTolerance: tolerance,
-    connectTimeout: checkTimeout("connectTimeout", options.connectTimeout ?? 10_000),
-    receiptTimeout: checkTimeout("receiptTimeout", options.receiptTimeout ?? 15_000),
-    disconnectTimeout: checkTimeout("disconnectTimeout", options.disconnectTimeout ?? 2000),
-    contentLength: options.contentLength ?? true,
-    escapeConnect: options.escapeConnect ?? false,
-    strict: options.strict ?? false,
-    limits: limitsOf(options.limits),
-    buffer: resolveBuffer(options.buffer ?? {}),
-  };
-}
-
-function resolveHeartBeat(given: Partial<HeartBeat> | false): HeartBeat {
-  if (given === false) return { outgoing: 0, incoming: 0 };
-  const heartBeat = { outgoing: given.outgoing ?? 10_000, incoming: given.incoming ?? 10_000 };
-  for (const [name, value] of Object.entries(heartBeat)) {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new RangeError(`heartBeat.${name} must be a whole number of ms, or 0, not ${String(value)}`);
-    }
-  }
-  return heartBeat;
-}
-
-function resolveBuffer(given: Partial<BufferLimits>): BufferLimits {
-  const buffer = { messages: given.messages ?? 10_000, bytes: given.bytes ?? 67_108_864 };
-  for (const [name, value] of Object.entries(buffer)) {
-    if (!(value >= 1)) throw new RangeError(`buffer.${name} must be at least 1, not ${String(value)}`);
-  }
-  return buffer;
-}
-
-function optionalString(name: string, value: unknown): string | undefined {
-  if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
-  return value;
+  /**
+   * What happens when a subscription's buffer is full. `"drop-oldest"` is for messages that nobody acknowledges (`ack: "auto"`);
+   * what was dropped is told by status, and counted.
+   * @default "fail"
+   */
+  readonly whenSlow?: SlowPolicy;
+  /**
+   * `"at-most-once"`: a message is sent once, and `send` rejects when there is no connection. `"at-least-once"`: it is kept
+   * in the outbox until the broker has confirmed it, and sent again in the next session; it may then arrive twice.
+   * @default "at-most-once"
+   */
+  readonly delivery?: Delivery;
+  /** The outbox, for `"at-least-once"`. */
+  readonly outbox?: OutboxOptions;
+  /** Carries a context along with messages: a trace, for one. */
+  readonly propagation?: Propagation;
 }

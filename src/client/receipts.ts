@@ -1,13 +1,17 @@
 /** The receipts that a connection waits for. */
-import {
-  ConnectionLostError,
-  type Outcome,
-  ReceiptTimeoutError,
-  type ServerError,
-  type StompError,
-} from "../errors.js";
+import { ConnectionLostError, type Outcome, ReceiptTimeoutError, type StompError } from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
+
+/** Which receipt is waited for, how long, and what else ends the wait. */
+export interface ReceiptWait {
+  readonly id: string;
+  /** Names the frame in messages. */
+  readonly what: string;
+  /** In ms; perhaps `Infinity`. */
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
 
 interface Pending {
   readonly waiter: Deferred<void>;
@@ -43,8 +47,8 @@ export class Receipts {
     return this.#pending.has(id);
   }
 
-  /** Wait for a receipt. `what` names the frame in messages. */
-  wait(id: string, what: string, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Wait for a receipt. */
+  wait({ id, what, timeout, signal }: ReceiptWait): Promise<void> {
     const waiter = deferred<void>();
     let unlisten: (() => void) | undefined;
     if (signal !== undefined) {
@@ -69,8 +73,8 @@ export class Receipts {
     return pending !== undefined;
   }
 
-  /** An ERROR names the receipt. Whether anyone waited for it. */
-  refuse(id: string, error: ServerError): boolean {
+  /** An ERROR names the receipt, or it is known that it will not come. Whether anyone waited for it. */
+  refuse(id: string, error: StompError): boolean {
     const pending = this.#take(id);
     pending?.waiter.reject(error);
     return pending !== undefined;

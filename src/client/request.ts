@@ -1,7 +1,7 @@
 /** Options that all calls share which send a frame. */
 import { checkTimeout } from "../internal/duration.js";
 import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "../protocol/index.js";
-import type { ReceiptWait } from "./connection.js";
+import type { ReceiptWait } from "./receipts.js";
 
 /** Whether and how a call waits for the broker's confirmation. */
 export interface ReceiptOptions {

@@ -3,7 +3,7 @@ import { InvalidStateError, StaleMessageError } from "../errors.js";
 import type { HeaderValue } from "../protocol/index.js";
 import type { Connection } from "./connection.js";
 import type { Message, SettleOptions, Settler } from "./message.js";
-import type { Subscription } from "./subscription.js";
+import type { AnySubscription } from "./subscription.js";
 
 type Send = (
   command: "ACK" | "NACK",
@@ -11,31 +11,45 @@ type Send = (
   options: SettleOptions,
 ) => Promise<void>;
 
+interface Settlement {
+  readonly command: "ACK" | "NACK";
+  readonly done: Promise<void>;
+  /** What was settled before it, in the mode "client". */
+  readonly before: number;
+}
+
 /**
  * Settles the messages that one subscription got in one session. A message is settled once: brokers end the connection
  * over a second ACK.
  */
 export class SessionSettler implements Settler {
   readonly #connection: Connection;
-  readonly #subscription: Subscription;
+  readonly #subscription: AnySubscription;
   readonly #send: Send;
   /** How single messages were settled, while they matter. */
-  readonly #settled = new WeakMap<Message, { readonly command: "ACK" | "NACK"; readonly done: Promise<void> }>();
+  readonly #settled = new WeakMap<Message<unknown>, Settlement>();
   /** In the mode "client": all up to this one are settled. */
   #settledUpTo = 0;
 
-  constructor(connection: Connection, subscription: Subscription, send: Send) {
+  constructor(connection: Connection, subscription: AnySubscription, send: Send) {
     this.#connection = connection;
     this.#subscription = subscription;
     this.#send = send;
   }
 
   /** Whether the message is settled, by itself or by a later one. */
-  isSettled(message: Message): boolean {
+  isSettled(message: Message<unknown>): boolean {
     return this.#settled.has(message) || message.sequence <= this.#settledUpTo;
   }
 
-  settle(command: "ACK" | "NACK", message: Message, options: SettleOptions): Promise<void> {
+  unsettle(message: Message<unknown>): void {
+    const settlement = this.#settled.get(message);
+    if (settlement === undefined) return;
+    this.#settled.delete(message);
+    this.#settledUpTo = Math.min(this.#settledUpTo, settlement.before);
+  }
+
+  settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
     try {
       options.signal?.throwIfAborted();
       const before = this.#settled.get(message);
@@ -53,7 +67,7 @@ export class SessionSettler implements Settler {
     }
   }
 
-  #settle(command: "ACK" | "NACK", message: Message, options: SettleOptions): Promise<void> {
+  #settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
     const { ack, id } = this.#subscription;
     if (ack === "auto") {
       // Brokers take an ACK here for an error, and some end the connection.
@@ -74,12 +88,13 @@ export class SessionSettler implements Settler {
       throw new InvalidStateError(`message ${message.messageId} is the broker's again: subscription ${id} has ended`);
     }
     const done = this.#send(command, this.#pairs(message, options), options);
-    this.#settled.set(message, { command, done });
+    this.#settled.set(message, { command, done, before: this.#settledUpTo });
     if (ack === "client") this.#settledUpTo = message.sequence;
+    this.#subscription.settledOne();
     return done;
   }
 
-  #pairs(message: Message, { transaction, headers }: SettleOptions): [string, HeaderValue | undefined][] {
+  #pairs(message: Message<unknown>, { transaction, headers }: SettleOptions): [string, HeaderValue | undefined][] {
     const pairs: [string, HeaderValue | undefined][] = [];
     const { version } = this.#connection;
     if (version === "1.2") {

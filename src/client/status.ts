@@ -1,23 +1,48 @@
 /** What a client tells of itself. */
 import type { ServerError, StompError } from "../errors.js";
-import type { SessionInfo } from "./connection.js";
+import type { SessionInfo } from "./session-info.js";
+import type { Message } from "./message.js";
 
 /** Something that happened to a client; `type` tells which. */
 export type Status =
-  /** An attempt to connect has begun. */
-  | { readonly type: "connecting" }
+  /** An attempt to connect to a target has begun. `attempt`: 0 for the first, see {@link ReconnectPolicy}. */
+  | { readonly type: "connecting"; readonly target: string; readonly attempt: number }
   /** A session is established. */
   | ({ readonly type: "connected" } & SessionInfo)
   /** `disconnect` was called: what is pending is waited for. */
   | { readonly type: "disconnecting" }
-  /** The session has ended. `reason` is absent after `disconnect`. */
-  | { readonly type: "disconnected"; readonly reason: StompError | undefined }
+  /** The session has ended, or none came about. `reason` is absent after `disconnect`. `reconnects`: whether another one will be tried for. */
+  | { readonly type: "disconnected"; readonly reason: StompError | undefined; readonly reconnects: boolean }
+  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or earlier on a sign that the network is back. */
+  | { readonly type: "reconnecting"; readonly attempt: number; readonly delay: number; readonly error: StompError }
   /** The broker sent an ERROR that concerns no call and no subscription. The session goes on unless the broker ends it. */
   | { readonly type: "server-error"; readonly error: ServerError }
   /** A message handler threw or rejected. It concerns that message alone. */
   | { readonly type: "handler-error"; readonly error: unknown; readonly destination: string }
+  /** The broker ended the session because of this SUBSCRIBE several times in a row: the subscription has ended. */
+  | { readonly type: "subscription-refused"; readonly error: Error; readonly destination: string }
+  /** A subscription's codec could make no value of a message. */
+  | {
+      readonly type: "invalid-message";
+      readonly error: unknown;
+      readonly destination: string;
+      readonly message: Message<unknown>;
+    }
   /** A message came for a subscription that is not there (any more), and was dropped. `count`: how many so far. */
-  | { readonly type: "message-dropped"; readonly subscription: string | undefined; readonly count: number };
+  | { readonly type: "message-dropped"; readonly subscription: string | undefined; readonly count: number }
+  /** A subscription is not read fast enough, and its oldest unread message was dropped. `count`: how many of it so far. */
+  | {
+      readonly type: "slow-consumer";
+      readonly subscription: string;
+      readonly destination: string;
+      readonly count: number;
+    }
+  /** The broker was silent for too long: the connection is given up. `silence` in ms. */
+  | { readonly type: "heart-beat-missed"; readonly silence: number }
+  /** A message that the outbox's store kept from an earlier process is not sent: the broker refuses it. */
+  | { readonly type: "unsent-message"; readonly error: unknown; readonly destination: string }
+  /** The outbox's store failed. The messages concerned are told of it where somebody waits for them. */
+  | { readonly type: "store-error"; readonly error: unknown };
 
 /** Is told what happens. What it throws is reported as an unhandled rejection, and harms nobody else. */
 export type StatusListener = (status: Status) => void;
@@ -52,5 +77,52 @@ export class StatusListeners {
   tellError(error: unknown, status: Status): void {
     if (this.#listeners.size === 0) void Promise.reject(error);
     else this.tell(status);
+  }
+}
+
+/** So many are kept that nobody has read. */
+const MOST_UNREAD = 1000;
+
+/** What happens, to be read with `for await`. */
+export class StatusFeed implements AsyncIterableIterator<Status, undefined, undefined> {
+  readonly #unlisten: () => void;
+  #unread: Status[] = [];
+  readonly #readers: ((result: IteratorResult<Status, undefined>) => void)[] = [];
+  #isOver = false;
+
+  /** Listens from now on. */
+  constructor(listeners: StatusListeners) {
+    this.#unlisten = listeners.add((status) => {
+      const reader = this.#readers.shift();
+      if (reader !== undefined) {
+        reader({ done: false, value: status });
+        return;
+      }
+      this.#unread.push(status);
+      if (this.#unread.length > MOST_UNREAD) this.#unread.shift();
+    });
+  }
+
+  /** What happened next. */
+  next(): Promise<IteratorResult<Status, undefined>> {
+    const status = this.#unread.shift();
+    if (status !== undefined) return Promise.resolve({ done: false, value: status });
+    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => {
+      this.#readers.push(resolve);
+    });
+  }
+
+  /** Listen no more. */
+  return(): Promise<IteratorResult<Status, undefined>> {
+    this.#isOver = true;
+    this.#unlisten();
+    this.#unread = [];
+    for (const reader of this.#readers.splice(0)) reader({ done: true, value: undefined });
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }

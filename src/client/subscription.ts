@@ -1,112 +1,99 @@
-/** A subscription: what was delivered and not yet read, how it is read, and how it ends. */
+/** A subscription: how what was delivered is handed out, and how it ends. */
 import { InvalidStateError, SlowConsumerError, type StompError } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { Fifo } from "../internal/fifo.js";
 import type { HeadersInit, ServerFrame } from "../protocol/index.js";
+import type { Codec } from "./codec.js";
 import { type AckMode, Message, type Settler } from "./message.js";
-import type { BufferLimits } from "./options.js";
-import type { ReceiptOptions } from "./request.js";
-
-/** Is given each message of a subscription. In the modes with acknowledgement its return or resolution acknowledges the
- * message and its fault refuses it, unless it has done so itself. */
-export type MessageHandler = (message: Message) => unknown;
-
-/** Options of `subscribe`. */
-export interface SubscribeOptions extends ReceiptOptions {
-  /**
-   * `"auto"`: a message counts as consumed when it is sent. `"client"`: an ACK acknowledges all messages up to its own.
-   * `"client-individual"` (from 1.1 on): each by itself.
-   * @default "auto"
-   */
-  readonly ack?: AckMode;
-  /** The subscription's id. @default one is made */
-  readonly id?: string;
-  /** More headers of SUBSCRIBE: `selector`, and whatever the broker knows. */
-  readonly headers?: HeadersInit;
-  /**
-   * How many messages a handler works on at the same time. In the mode `"client"` it is always 1.
-   * @default 1
-   */
-  readonly concurrency?: number;
-}
-
-/** Options of {@link Subscription.unsubscribe}. */
-export interface UnsubscribeOptions extends ReceiptOptions {
-  /** More headers of UNSUBSCRIBE: some brokers end a durable subscription so. */
-  readonly headers?: HeadersInit;
-}
+import type { BufferLimits, SlowPolicy } from "./options.js";
+import type { InvalidPolicy, MessageHandler, UnsubscribeOptions } from "./subscribe-options.js";
+import { Unread } from "./unread.js";
 
 /** What a subscription needs of its client. */
 export interface SubscriptionHost {
-  /** Who settles the messages that come now. */
-  settlerOf(subscription: Subscription): Settler;
   /** The handler has returned or failed: settle the message, unless the handler has. */
-  settleAfterHandler(command: "ACK" | "NACK", subscription: Subscription, message: Message): void;
-  unsubscribe(subscription: Subscription, options: UnsubscribeOptions): Promise<void>;
+  settleAfterHandler(command: "ACK" | "NACK", subscription: AnySubscription, message: Message<unknown>): void;
+  /** Call a handler, in whatever context the message brings. */
+  run(message: Message<unknown>, call: () => unknown): unknown;
+  unsubscribe(subscription: AnySubscription, options: UnsubscribeOptions): Promise<void>;
   /** End the subscription, here and at the broker. */
-  fail(subscription: Subscription, reason: StompError): void;
+  fail(subscription: AnySubscription, reason: Error): void;
   /** Unread messages have become too many, or few again. */
-  crowded(subscription: Subscription, isCrowded: boolean): void;
-  handlerFailed(subscription: Subscription, error: unknown): void;
+  crowded(subscription: AnySubscription, isCrowded: boolean): void;
+  handlerFailed(subscription: AnySubscription, error: unknown): void;
+  /** A message has no valid value. */
+  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): void;
+  /** The oldest unread message was dropped to make room. */
+  overflowed(subscription: AnySubscription): void;
 }
 
+/** A subscription whatever its messages' values are. */
+// `any`, as a subscription's value stands in its handler's argument and in its iterator's result: no other type fits all.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnySubscription = Subscription<any>;
+
 /** What makes a subscription what it is. */
-export interface SubscriptionTerms {
+export interface SubscriptionTerms<T> {
   readonly id: string;
   readonly destination: string;
   readonly ack: AckMode;
   readonly headers: HeadersInit;
-  readonly handler: MessageHandler | undefined;
+  readonly prefetch: number | undefined;
+  readonly nackHeaders: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
+  readonly handler: MessageHandler<T> | undefined;
   readonly concurrency: number;
   readonly buffer: BufferLimits;
+  readonly whenSlow: SlowPolicy;
+  readonly codec: Codec<T> | undefined;
+  readonly invalid: InvalidPolicy;
 }
 
-/** The broker is held back from this part of the buffer on, and let go again at half of that. */
-const CROWDED = 0.1;
-
 /**
- * A subscription. Without a handler it is read with `for await`, by one reader; leaving the loop unsubscribes. When the
- * session ends without `disconnect`, what was delivered can still be read, and then the iteration throws the reason.
+ * A subscription. Without a handler it is read with `for await`, by one reader; leaving the loop unsubscribes. It lives on
+ * when a connection is lost and another one is made. When the client has no session any more without `disconnect`, what was
+ * delivered can still be read, and then the iteration throws the reason.
  */
-export class Subscription implements AsyncIterableIterator<Message, undefined, undefined>, AsyncDisposable {
+export class Subscription<T = undefined>
+  implements AsyncIterableIterator<Message<T>, undefined, undefined>, AsyncDisposable
+{
   /** The id, as in the `subscription` header of its messages. */
   readonly id: string;
   /** Where its messages come from. */
   readonly destination: string;
   /** How its messages are acknowledged. */
   readonly ack: AckMode;
-  /** The headers that its SUBSCRIBE has besides. */
-  readonly headers: HeadersInit;
+  /** What it was asked to be. @internal */
+  readonly terms: SubscriptionTerms<T>;
   readonly #host: SubscriptionHost;
-  readonly #handler: MessageHandler | undefined;
   readonly #concurrency: number;
-  readonly #buffer: BufferLimits;
-  readonly #unread = new Fifo<Message>();
-  readonly #readers = new Fifo<Deferred<IteratorResult<Message, undefined>>>();
+  readonly #unread: Unread<Message<T>>;
+  readonly #readers = new Fifo<Deferred<IteratorResult<Message<T>, undefined>>>();
   readonly #ended: Deferred<void> = deferred();
-  #bytes = 0;
+  /** Handed to a reader last. */
+  #handed: Message<T> | undefined;
   #delivered = 0;
   #running = 0;
-  #crowded = false;
-  #state: "live" | "ended" = "live";
+  #state: "live" | "draining" | "ended" = "live";
+  #whenIdle: Deferred<void> | undefined;
   #reason: Error | undefined;
 
   /** Made by `subscribe`. */
-  constructor(terms: SubscriptionTerms, host: SubscriptionHost) {
+  constructor(terms: SubscriptionTerms<T>, host: SubscriptionHost) {
     this.id = terms.id;
     this.destination = terms.destination;
     this.ack = terms.ack;
-    this.headers = terms.headers;
-    this.#handler = terms.handler;
+    this.terms = terms;
     this.#concurrency = terms.ack === "client" ? 1 : terms.concurrency;
-    this.#buffer = terms.buffer;
     this.#host = host;
+    this.#unread = new Unread(terms.buffer, (isCrowded) => {
+      host.crowded(this, isCrowded);
+    });
     this.#ended.promise.catch(() => undefined); // whoever wants to know asks `ended`
   }
 
-  /** Whether messages can still come. */
+  /** Whether it has not ended. */
   get isLive(): boolean {
-    return this.#state === "live";
+    return this.#state !== "ended";
   }
 
   /** How many messages were delivered and not yet read. */
@@ -121,31 +108,34 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
 
   /**
    * End it. Messages that were delivered and not read are dropped; those not acknowledged are the broker's again (RabbitMQ
-   * delivers them again only when the session has ended). Calling it again, or after its end, does nothing. Resolves when the UNSUBSCRIBE is handed over, or with `receipt` confirmed.
+   * delivers them again only when the session has ended). Calling it again, or after its end, does nothing. Resolves when
+   * the UNSUBSCRIBE is handed over, or with `receipt` confirmed.
    */
   unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
     return this.#host.unsubscribe(this, options);
   }
 
   /** The next message. Rejects with the reason when the subscription was ended by an error and all that came was read. */
-  next(): Promise<IteratorResult<Message, undefined>> {
-    if (this.#handler !== undefined) {
+  next(): Promise<IteratorResult<Message<T>, undefined>> {
+    if (this.terms.handler !== undefined) {
       return Promise.reject(new InvalidStateError(`subscription ${this.id} has a handler: it cannot be iterated`));
     }
-    const message = this.#take();
-    if (message !== undefined) return Promise.resolve({ done: false, value: message });
+    this.#doneWith();
+    const message = this.#state === "draining" ? undefined : this.#unread.take();
+    if (message !== undefined) return this.#handOver(message);
     if (this.#state === "ended") {
       const reason = this.#reason;
       this.#reason = undefined; // told once; then it is over
       return reason === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(reason);
     }
-    const reader = deferred<IteratorResult<Message, undefined>>();
+    const reader = deferred<IteratorResult<Message<T>, undefined>>();
     this.#readers.push(reader);
     return reader.promise;
   }
 
   /** Leave the iteration: unsubscribes. */
-  async return(): Promise<IteratorResult<Message, undefined>> {
+  async return(): Promise<IteratorResult<Message<T>, undefined>> {
+    this.#doneWith();
     await this[Symbol.asyncDispose]();
     return { done: true, value: undefined };
   }
@@ -159,32 +149,51 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
     if (this.isLive) await this.unsubscribe();
   }
 
-  /** For the client: a message came. */
-  deliver(frame: ServerFrame): void {
-    if (this.#state === "ended") return;
+  /** For the client: a message came, which `settler` settles. */
+  deliver(frame: ServerFrame, settler: Settler): void {
+    if (this.#state !== "live") return; // it is the broker's to deliver again, where it is to be acknowledged
     this.#delivered++;
-    const message = new Message(frame, this.#host.settlerOf(this), this.#delivered);
-    if (this.#handler !== undefined && this.#running < this.#concurrency && this.#unread.length === 0) {
-      this.#handle(this.#handler, message);
+    const message = new Message<T>(frame, settler, this.#delivered);
+    const { handler } = this.terms;
+    if (handler !== undefined && this.#running < this.#concurrency && this.#unread.length === 0) {
+      this.#handle(handler, message);
       return;
     }
     const reader = this.#readers.shift();
-    if (reader !== undefined) {
+    if (reader === undefined) this.#keep(message);
+    else if (this.terms.codec !== undefined) this.#handOver(message).then(reader.resolve, reader.reject);
+    else {
+      this.#handed = message;
       reader.resolve({ done: false, value: message });
-      return;
     }
-    this.#keep(message);
+  }
+
+  /** For the client: the session has ended, and another one may come. */
+  interrupted(): void {
+    // What is to be acknowledged is delivered again, so it is not handed out twice.
+    if (this.ack !== "auto") this.#unread.clear();
+  }
+
+  /** For the client: hand out no more. Resolves when what was handed out is done with. */
+  drain(): Promise<void> {
+    if (this.#state === "live") this.#state = "draining";
+    this.#unread.release();
+    if (this.#state === "ended" || this.#isIdle()) return Promise.resolve();
+    this.#whenIdle ??= deferred<void>();
+    return this.#whenIdle.promise;
+  }
+
+  /** For the client: one of its messages was settled. */
+  settledOne(): void {
+    this.#checkIdle();
   }
 
   /** For the client: no more will come. With a `reason`, that is told to the reader once all is read. */
   end(reason: Error | undefined, dropUnread: boolean): void {
     if (this.#state === "ended") return;
+    if (dropUnread || this.#state === "draining") this.#unread.clear();
     this.#state = "ended";
-    if (dropUnread) {
-      this.#unread.clear();
-      this.#bytes = 0;
-    }
-    this.#setCrowded(false);
+    this.#unread.release();
     this.#reason = reason;
     if (reason === undefined) this.#ended.resolve();
     else this.#ended.reject(reason);
@@ -194,42 +203,59 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
       if (told === undefined) reader.resolve({ done: true, value: undefined });
       else reader.reject(told);
     }
+    this.#checkIdle();
   }
 
-  #keep(message: Message): void {
-    const { messages, bytes } = this.#buffer;
-    const size = message.frame.bodySize;
-    if (this.#unread.length >= messages || this.#bytes + size > bytes) {
-      this.#host.fail(this, tooSlow(this, this.#unread.length, this.#bytes));
+  #keep(message: Message<T>): void {
+    while (!this.#unread.add(message)) {
+      if (this.terms.whenSlow === "fail" || this.#unread.take() === undefined) {
+        this.#host.fail(this, tooSlow(this, this.#unread.length, this.#unread.bytes));
+        return;
+      }
+      this.#host.overflowed(this);
+    }
+  }
+
+  /** Give a message to a reader; one without a valid value is put in order, and the next one given. */
+  #handOver(message: Message<T>): Promise<IteratorResult<Message<T>, undefined>> {
+    this.#handed = message;
+    const { codec } = this.terms;
+    if (codec === undefined) return Promise.resolve({ done: false, value: message });
+    return decoded(codec, message).then(
+      () => ({ done: false, value: message }),
+      (error: unknown) => {
+        this.#host.invalid(this, message, error);
+        return this.next();
+      },
+    );
+  }
+
+  /** Run the handler; one that returns no promise costs none. */
+  #handle(handler: MessageHandler<T>, message: Message<T>): void {
+    const { codec } = this.terms;
+    if (codec !== undefined) {
+      this.#running++;
+      decoded(codec, message).then(
+        () => {
+          this.#running--;
+          this.#call(handler, message);
+          this.#handleUnread(handler);
+        },
+        (error: unknown) => {
+          this.#running--;
+          this.#host.invalid(this, message, error);
+          this.#handleUnread(handler);
+        },
+      );
       return;
     }
-    this.#unread.push(message);
-    this.#bytes += size;
-    if (!this.#crowded && (this.#unread.length >= messages * CROWDED || this.#bytes >= bytes * CROWDED))
-      this.#setCrowded(true);
+    this.#call(handler, message);
   }
 
-  #take(): Message | undefined {
-    const message = this.#unread.shift();
-    if (message === undefined) return undefined;
-    this.#bytes -= message.frame.bodySize;
-    const { messages, bytes } = this.#buffer;
-    const few = this.#unread.length <= (messages * CROWDED) / 2 && this.#bytes <= (bytes * CROWDED) / 2;
-    if (this.#crowded && few) this.#setCrowded(false);
-    return message;
-  }
-
-  #setCrowded(crowded: boolean): void {
-    if (this.#crowded === crowded) return;
-    this.#crowded = crowded;
-    this.#host.crowded(this, crowded);
-  }
-
-  /** Run the handler; a handler that returns no promise costs none. */
-  #handle(handler: MessageHandler, message: Message): void {
+  #call(handler: MessageHandler<T>, message: Message<T>): void {
     let result: unknown;
     try {
-      result = handler(message);
+      result = this.#host.run(message, () => handler(message));
     } catch (error) {
       this.#failed(message, error);
       return;
@@ -241,41 +267,63 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
     this.#running++;
     result.then(
       () => {
-        this.#running--;
         this.#succeeded(message);
+        this.#running--;
         this.#handleUnread(handler);
       },
       (error: unknown) => {
-        this.#running--;
         this.#failed(message, error);
+        this.#running--;
         this.#handleUnread(handler);
       },
     );
   }
 
-  #handleUnread(handler: MessageHandler): void {
-    while (this.#running < this.#concurrency) {
-      const message = this.#take();
-      if (message === undefined) return;
+  #handleUnread(handler: MessageHandler<T>): void {
+    while (this.#running < this.#concurrency && this.#state !== "draining") {
+      const message = this.#unread.take();
+      if (message === undefined) break;
       this.#handle(handler, message);
     }
+    this.#checkIdle();
   }
 
-  #succeeded(message: Message): void {
+  #succeeded(message: Message<T>): void {
     if (this.ack !== "auto") this.#host.settleAfterHandler("ACK", this, message);
   }
 
-  #failed(message: Message, error: unknown): void {
+  #failed(message: Message<T>, error: unknown): void {
     if (this.ack !== "auto") this.#host.settleAfterHandler("NACK", this, message);
     this.#host.handlerFailed(this, error);
   }
+
+  /** The reader wants another message, or no more: it is done with the one it had. */
+  #doneWith(): void {
+    this.#handed = undefined;
+    this.#checkIdle();
+  }
+
+  #isIdle(): boolean {
+    const isRead = this.#handed === undefined || this.ack === "auto" || this.#handed.isSettled;
+    return this.#running === 0 && isRead;
+  }
+
+  #checkIdle(): void {
+    if (this.#whenIdle === undefined || !(this.#state === "ended" || this.#isIdle())) return;
+    this.#whenIdle.resolve();
+    this.#whenIdle = undefined;
+  }
+}
+
+async function decoded<T>(codec: Codec<T>, message: Message<T>): Promise<void> {
+  message.decoded(await codec.decode(message));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-function tooSlow(subscription: Subscription, messages: number, bytes: number): StompError {
+function tooSlow(subscription: AnySubscription, messages: number, bytes: number): StompError {
   return new SlowConsumerError(
     `subscription ${subscription.id} to ${subscription.destination} has ${messages} unread messages of ${bytes} bytes, more than its buffer takes; ` +
       "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",

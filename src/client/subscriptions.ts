@@ -1,29 +1,35 @@
 /** The live subscriptions of a client. */
 import { InvalidStateError } from "../errors.js";
 import { type ServerFrame, hasHeader } from "../protocol/index.js";
-import type { BufferLimits } from "./options.js";
-import type { MessageHandler, SubscribeOptions, Subscription, SubscriptionTerms } from "./subscription.js";
+import { type ResolvedOptions, checkSlowPolicy, resolveBuffer } from "./resolved-options.js";
+import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribe-options.js";
+import type { AnySubscription, SubscriptionTerms } from "./subscription.js";
 
 /** So many ids that callers gave are remembered after their subscriptions have ended. */
 const MOST_USED = 10_000;
 
 /** Subscriptions by id. An id is not used twice: messages of an ended subscription may still come. */
 export class Subscriptions {
-  readonly #byId = new Map<string, Subscription>();
+  readonly #byId = new Map<string, AnySubscription>();
   readonly #used = new Set<string>();
 
   /** All, in the order they were made. A copy: they may end while it is gone through. */
-  [Symbol.iterator](): IterableIterator<Subscription> {
+  [Symbol.iterator](): IterableIterator<AnySubscription> {
     return [...this.#byId.values()].values();
   }
 
+  /** How many. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
   /** The subscription with that id. */
-  get(id: string): Subscription | undefined {
+  get(id: string): AnySubscription | undefined {
     return this.#byId.get(id);
   }
 
   /** The subscription that a MESSAGE is for. */
-  of(frame: ServerFrame): Subscription | undefined {
+  of(frame: ServerFrame): AnySubscription | undefined {
     const id = frame.headers.get("subscription");
     if (id !== undefined) return this.#byId.get(id);
     // STOMP 1.0 has no such header, though most brokers send it: then only the destination can tell.
@@ -37,7 +43,7 @@ export class Subscriptions {
    *
    * @throws InvalidStateError for an id that is or was in use.
    */
-  add(subscription: Subscription): void {
+  add(subscription: AnySubscription): void {
     const { id } = subscription;
     if (this.#byId.has(id)) throw new InvalidStateError(`subscription id ${JSON.stringify(id)} is in use`);
     if (this.#used.has(id))
@@ -46,10 +52,15 @@ export class Subscriptions {
   }
 
   /** Remove one that has ended while its session goes on. */
-  delete(subscription: Subscription): void {
+  delete(subscription: AnySubscription): void {
     if (!this.#byId.delete(subscription.id)) return;
     this.#used.add(subscription.id);
     if (this.#used.size > MOST_USED) for (const oldest of this.#used) return void this.#used.delete(oldest);
+  }
+
+  /** A new session will begin: the ids of those that have ended are free again. */
+  renew(): void {
+    this.#used.clear();
   }
 
   /** Remove all: their session has ended, and the ids are free again. */
@@ -67,14 +78,14 @@ const OWN_HEADERS = ["destination", "id", "ack", "receipt"];
  *
  * @throws TypeError or RangeError naming what is wrong.
  */
-export function termsOf(
+export function termsOf<T>(
   destination: string,
-  handler: MessageHandler | undefined,
-  options: SubscribeOptions,
-  buffer: BufferLimits,
+  handler: MessageHandler<T> | undefined,
+  options: SubscribeOptions & Partial<TypedSubscribeOptions<T>>,
+  defaults: ResolvedOptions,
   makeId: () => string,
-): SubscriptionTerms {
-  const { ack = "auto", headers = {}, concurrency = 1 } = options;
+): SubscriptionTerms<T> {
+  const { ack = "auto", headers = {}, concurrency = 1, prefetch, nackHeaders, codec, invalid = "nack" } = options;
   if (ack !== "auto" && ack !== "client" && ack !== "client-individual") {
     throw new TypeError(`ack must be "auto", "client" or "client-individual", not ${JSON.stringify(ack)}`);
   }
@@ -85,6 +96,32 @@ export function termsOf(
     throw new TypeError("id must be a string that is not empty");
   }
   if (!(concurrency >= 1)) throw new RangeError(`concurrency must be at least 1, not ${String(concurrency)}`);
+  if (prefetch !== undefined && !(Number.isSafeInteger(prefetch) && prefetch >= 1)) {
+    throw new RangeError(`prefetch must be a whole number, 1 or more, not ${String(prefetch)}`);
+  }
+  if (invalid !== "nack" && invalid !== "fail" && typeof invalid !== "function") {
+    throw new TypeError(`invalid must be "nack", "fail" or a function, not ${JSON.stringify(invalid)}`);
+  }
+  const whenSlow = checkSlowPolicy(options.whenSlow ?? (ack === "auto" ? defaults.whenSlow : "fail"));
+  if (whenSlow === "drop-oldest" && ack !== "auto") {
+    throw new TypeError(
+      `whenSlow "drop-oldest" is for the ack mode "auto": what is dropped would never be acknowledged`,
+    );
+  }
+  const buffer = resolveBuffer(options.buffer ?? {}, defaults.buffer);
   const id = options.id ?? makeId();
-  return { id, destination, ack, headers, handler, concurrency, buffer };
+  return {
+    id,
+    destination,
+    ack,
+    headers,
+    prefetch,
+    nackHeaders,
+    handler,
+    concurrency,
+    buffer,
+    whenSlow,
+    codec,
+    invalid,
+  };
 }

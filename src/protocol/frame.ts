@@ -19,6 +19,7 @@ export class Frame<C extends Command = Command> {
   #from: number;
   #to: number;
   #text: string | undefined;
+  readonly #cameAsText: boolean;
 
   /** Made by a decoder; {@link frameOf} makes one of parts. The body is `text`, or what `bytes` has within `from` and `to`. */
   constructor(command: C, headers: FrameHeaders, text: string | undefined, bytes?: Uint8Array, from = 0, to = 0) {
@@ -28,11 +29,17 @@ export class Frame<C extends Command = Command> {
     this.#bytes = bytes;
     this.#from = from;
     this.#to = to;
+    this.#cameAsText = bytes === undefined;
   }
 
   /** How long the body is: octets where it came as octets, UTF-16 units where it came as text. Costs nothing. */
   get bodySize(): number {
     return this.#bytes === undefined ? (this.#text ?? "").length : this.#to - this.#from;
+  }
+
+  /** Whether the body came as text, so that what octets it had on the way is not known. */
+  get isText(): boolean {
+    return this.#cameAsText;
   }
 
   /** The octets of the body: a view, to be read only. */

@@ -4,7 +4,7 @@ import type { Status } from "../../src/client/status.js";
 import { ConnectError, InvalidStateError, ProtocolError, ServerError } from "../../src/errors.js";
 import { ScriptedBroker, settled } from "../support/scripted-broker.js";
 
-const NO_BEAT = { heartBeat: false } as const;
+const NO_BEAT = { heartBeat: false, reconnect: false } as const;
 
 describe("connecting", () => {
   test("resolves at CONNECTED and tells what was agreed on", async () => {
@@ -38,7 +38,10 @@ describe("connecting", () => {
     };
     expect(client.session).toEqual(session);
     expect(client.state).toBe("connected");
-    expect(statuses).toEqual([{ type: "connecting" }, { type: "connected", ...session }]);
+    expect(statuses).toEqual([
+      { type: "connecting", target: "the broker", attempt: 0 },
+      { type: "connected", ...session },
+    ]);
     await client.disconnect();
   });
 
@@ -110,7 +113,7 @@ describe("connecting", () => {
 
   test("a dial that fails is wrapped, with its error as cause", async () => {
     const cause = new Error("no such road");
-    const client = new DialClient(() => Promise.reject(cause), NO_BEAT, "road://rome");
+    const client = new DialClient([{ name: "road://rome", dial: () => Promise.reject(cause) }], NO_BEAT);
     await expect(client.connect()).rejects.toMatchObject({
       name: "ConnectError",
       stage: "dial",
@@ -233,7 +236,9 @@ describe("connecting that takes too long", () => {
   });
 
   test("ends with the stage and the time: no transport", async () => {
-    const client = new DialClient(() => new Promise(() => undefined), { connectTimeout: 3000 }, "ws://far.example/ws");
+    const client = new DialClient([{ name: "ws://far.example/ws", dial: () => new Promise(() => undefined) }], {
+      connectTimeout: 3000,
+    });
     const connecting = client.connect().catch((reason: unknown) => reason);
     await vi.advanceTimersByTimeAsync(3000);
     expect(await connecting).toMatchObject({

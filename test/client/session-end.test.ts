@@ -42,7 +42,7 @@ describe("disconnect", () => {
     const told: Status[] = [];
     client.onStatus((status) => told.push(status));
     await client.disconnect();
-    expect(told).toEqual([{ type: "disconnecting" }, { type: "disconnected", reason: undefined }]);
+    expect(told).toEqual([{ type: "disconnecting" }, { type: "disconnected", reason: undefined, reconnects: false }]);
     expect(broker.of("DISCONNECT")).toHaveLength(1);
   });
 

@@ -100,7 +100,7 @@ describe("subscribe", () => {
     expect(await refused).toBeInstanceOf(ServerError);
     broker.message("sub-1", "ghost");
     await settled();
-    expect(client.droppedMessages).toBe(1);
+    expect(client.metrics().messagesDropped).toBe(1);
     await client.disconnect({ timeout: 1 });
   });
 
@@ -158,7 +158,7 @@ describe("the end of a subscription", () => {
     broker.message("sub-1", "late");
     await settled();
     expect(told).toEqual([{ type: "message-dropped", subscription: "sub-1", count: 1 }]);
-    expect(client.droppedMessages).toBe(1);
+    expect(client.metrics().messagesDropped).toBe(1);
     await subscription.ended;
     await client.disconnect();
   });

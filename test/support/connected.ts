@@ -8,7 +8,7 @@ export async function connected(
   options: ClientOptions = {},
 ): Promise<{ broker: ScriptedBroker; client: DialClient }> {
   const broker = new ScriptedBroker(script);
-  const client = new DialClient(broker.dial, { heartBeat: false, ...options });
+  const client = new DialClient(broker.dial, { heartBeat: false, reconnect: false, ...options });
   await client.connect();
   return { broker, client };
 }

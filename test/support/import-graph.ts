@@ -21,11 +21,11 @@ const PLATFORM_IMPORTS: Readonly<Record<string, { readonly files: readonly strin
 
 /** The layers, told by path; the first that fits counts. `may` is what a file of the layer may import besides its own layer. */
 const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly may: RegExp }[] = [
-  { name: "the foundations", files: /^(errors|transport)\.ts$/, may: /^$/ },
+  { name: "the foundations", files: /^(errors|transport|store)\.ts$/, may: /^$/ },
   { name: "the protocol core", files: /^protocol\//, may: /^errors\.ts$/ },
   { name: "internal helpers", files: /^internal\//, may: /^errors\.ts$/ },
   { name: "an adapter", files: /^adapters\//, may: /^((errors|transport)\.ts|internal\/.*)$/ },
-  { name: "the client", files: /^client\//, may: /^((errors|transport)\.ts|(protocol|internal)\/.*)$/ },
+  { name: "the client", files: /^client\//, may: /^((errors|transport|store)\.ts|(protocol|internal)\/.*)$/ },
   {
     name: "the broker's server",
     files: /^broker\/node(-[a-z-]+)?\.ts$/,
@@ -41,7 +41,11 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
     files: /^connect\.ts$/,
     may: /^((errors|transport)\.ts|(protocol|internal|adapters|client)\/.*)$/,
   },
-  { name: "the entry", files: /^index\.ts$/, may: /^((connect|errors|transport)\.ts|(protocol|adapters|client)\/.*)$/ },
+  {
+    name: "the entry",
+    files: /^index\.ts$/,
+    may: /^((connect|errors|transport|store)\.ts|(protocol|adapters|client)\/.*)$/,
+  },
   {
     name: "the command",
     files: /^cli\//,

@@ -1,0 +1,155 @@
+/** Makes the subscriptions of a client again in each session, and sets aside one that ends the session each time. */
+import { ConnectionLostError, ServerError, type StompError } from "../errors.js";
+import { Deadlines } from "../internal/deadlines.js";
+import { headerPairs } from "../protocol/index.js";
+import { answerOf, isAnswer } from "./blame.js";
+import type { Connection } from "./connection.js";
+import { prefetchHeaders } from "./prefetch.js";
+import type { Pairs } from "./request.js";
+import type { AnySubscription } from "./subscription.js";
+
+/** What a resubscriber needs of its client. */
+export interface ResubscriberHost {
+  /** In ms. */
+  readonly receiptTimeout: number;
+  receiptId(): string;
+  /** The broker does not want this subscription. */
+  refused(subscription: AnySubscription, error: Error): void;
+}
+
+/** So often a session must end because of a subscription. */
+const MOST_STRIKES = 3;
+/** A session that lives on for so long after a SUBSCRIBE has not ended because of it, in ms. */
+const TRIAL = 5000;
+
+/**
+ * Brokers end the session over a SUBSCRIBE that they refuse (RabbitMQ over WebSocket without a word), so that each new session
+ * would end in the same way for ever. A subscription is on trial from its SUBSCRIBE to its RECEIPT, its first MESSAGE, or
+ * a time. If sessions end during a trial, the next one tries the suspects one at a time; who is alone on trial when
+ * three sessions end is set aside, and the others live.
+ */
+export class Resubscriber {
+  readonly #host: ResubscriberHost;
+  readonly #onTrial = new Set<AnySubscription>();
+  /** Those that were on trial when the last session ended and have not been tried in this one. */
+  #suspects: AnySubscription[] = [];
+  readonly #strikes = new WeakMap<AnySubscription, number>();
+  readonly #deadlines = new Deadlines<AnySubscription>((subscription) => {
+    this.#passed(subscription);
+  });
+  #connection: Connection | undefined;
+  /** Whether an ERROR came that named nothing: after it a RECEIPT proves nothing, on RabbitMQ. */
+  #hasErred = false;
+
+  constructor(host: ResubscriberHost) {
+    this.#host = host;
+  }
+
+  /** A session is established. */
+  established(connection: Connection, subscriptions: readonly AnySubscription[]): void {
+    this.#connection = connection;
+    this.#hasErred = false;
+    const suspects = new Set(this.#suspects);
+    for (const subscription of subscriptions) if (!suspects.has(subscription)) this.#subscribe(subscription);
+    if (this.#onTrial.size === 0) this.#tryNext();
+  }
+
+  /** A message of this subscription came: the broker has it. */
+  delivered(subscription: AnySubscription): void {
+    if (this.#onTrial.size > 0) this.#passed(subscription);
+  }
+
+  /** An ERROR came that names nothing. */
+  serverError(): void {
+    this.#hasErred = true;
+  }
+
+  /** The session has ended, and another one may come. */
+  interrupted(reason: StompError | undefined): void {
+    const tried = [...this.#onTrial];
+    this.#reset();
+    if (!isAnswer(reason)) {
+      this.#suspects = [...new Set([...tried, ...this.#suspects])].filter((one) => this.#strikes.has(one));
+      return;
+    }
+    const [only] = tried;
+    if (tried.length === 1 && only !== undefined) {
+      const strikes = (this.#strikes.get(only) ?? 0) + 1;
+      this.#strikes.set(only, strikes);
+      if (strikes >= MOST_STRIKES) {
+        this.#suspects = this.#suspects.filter((one) => one !== only);
+        this.#host.refused(only, answerOf(reason));
+        return;
+      }
+    }
+    this.#suspects = [...new Set([...this.#suspects, ...tried])];
+  }
+
+  /** There will be no session. */
+  ended(): void {
+    this.#reset();
+    this.#suspects = [];
+  }
+
+  #reset(): void {
+    this.#connection = undefined;
+    this.#onTrial.clear();
+    this.#deadlines.clear();
+  }
+
+  #tryNext(): void {
+    for (let next = this.#suspects.shift(); next !== undefined; next = this.#suspects.shift()) {
+      if (next.isLive) {
+        this.#subscribe(next);
+        return;
+      }
+    }
+  }
+
+  #subscribe(subscription: AnySubscription): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#onTrial.add(subscription);
+    this.#deadlines.set(subscription, TRIAL);
+    const id = this.#host.receiptId();
+    const what = `SUBSCRIBE to ${subscription.destination}`;
+    const wait = { id, what, timeout: this.#host.receiptTimeout, signal: undefined };
+    // At once: SUBSCRIBEs go out before all else. What `send` throws is a rejection too.
+    new Promise<void>((resolve) => {
+      resolve(connection.send("SUBSCRIBE", subscribePairs(subscription, connection.server, id), "", true, wait));
+    }).then(
+      () => {
+        if (!this.#hasErred) this.#passed(subscription);
+      },
+      (error: unknown) => {
+        this.#failed(subscription, error);
+      },
+    );
+  }
+
+  #failed(subscription: AnySubscription, error: unknown): void {
+    if (error instanceof ConnectionLostError || !subscription.isLive) return;
+    this.#passed(subscription);
+    // An ERROR that names the SUBSCRIBE, or what this version of the protocol cannot say. A broker that answers no receipts may have it.
+    if (error instanceof ServerError || error instanceof TypeError) this.#host.refused(subscription, error);
+  }
+
+  #passed(subscription: AnySubscription): void {
+    if (!this.#onTrial.delete(subscription)) return;
+    this.#deadlines.delete(subscription);
+    this.#strikes.delete(subscription);
+    if (this.#onTrial.size === 0) this.#tryNext();
+  }
+}
+
+/** The headers of SUBSCRIBE. */
+export function subscribePairs(
+  { destination, id, ack, terms: { headers, prefetch } }: AnySubscription,
+  server: string | undefined,
+  receipt: string | undefined,
+): Pairs {
+  const pairs: Pairs = [["destination", destination], ["id", id], ["ack", ack], ...headerPairs(headers)];
+  for (const pair of prefetchHeaders(prefetch, server)) pairs.push(pair);
+  if (receipt !== undefined) pairs.push(["receipt", receipt]);
+  return pairs;
+}

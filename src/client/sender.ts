@@ -1,0 +1,82 @@
+/** Sends: at most once over the connection that there is, or at least once by the outbox. */
+import type { Body, ClientCommand } from "../protocol/index.js";
+import type { ClientContext } from "./context.js";
+import type { Outbox } from "./outbox.js";
+import { type Pairs, type ReceiptOptions, receiptWait } from "./request.js";
+import { type SendOptions, type TypedSendOptions, sendPairs, withEncoded } from "./sending.js";
+
+/** Sends what a client is asked to send. */
+export class Sender {
+  readonly #context: ClientContext;
+  readonly #outbox: Outbox;
+  readonly #hasGivenUp: () => boolean;
+
+  /** `hasGivenUp`: whether there is no session, and none will be tried for. */
+  constructor(context: ClientContext, outbox: Outbox, hasGivenUp: () => boolean) {
+    this.#context = context;
+    this.#outbox = outbox;
+    this.#hasGivenUp = hasGivenUp;
+  }
+
+  /** See {@link DialClient.send}. */
+  send(destination: string, body: Body, options: SendOptions): Promise<void> {
+    try {
+      const { delivery, propagation } = this.#context.options;
+      const pairs = sendPairs(destination, body, options.headers, propagation);
+      if (delivery === "at-least-once") return this.#keep(destination, pairs, body, options);
+      return this.frame("SEND", pairs, body, options, `SEND to ${destination}`, options.contentLength);
+    } catch (error) {
+      return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
+    }
+  }
+
+  /** See {@link DialClient.send}: with a codec. */
+  async sendValue(destination: string, value: unknown, options: TypedSendOptions<unknown>): Promise<void> {
+    const encoded = await options.codec.encode(value);
+    await this.send(destination, encoded.body, withEncoded(options, encoded));
+  }
+
+  /**
+   * Send a frame over the connection that there is. `what` names it in messages.
+   *
+   * @throws what is wrong with it, before a byte leaves.
+   */
+  frame(
+    command: ClientCommand,
+    pairs: Pairs,
+    body: Body,
+    options: ReceiptOptions,
+    what: string,
+    contentLength: boolean | undefined,
+  ): Promise<void> {
+    const { options: defaults, ids } = this.#context;
+    const wait = receiptWait(options, what, defaults.receiptTimeout, ids);
+    const connection = this.#context.connection();
+    if (connection === undefined) throw this.#context.notConnected(command);
+    if (wait !== undefined) pairs.push(["receipt", wait.id]);
+    return connection.send(command, pairs, body, contentLength ?? defaults.contentLength, wait);
+  }
+
+  #keep(destination: string, pairs: Pairs, body: Body, options: SendOptions): Promise<void> {
+    const { options: defaults, ids } = this.#context;
+    const { receipt, timeout, signal } = options;
+    if (this.#hasGivenUp()) throw this.#context.notConnected("SEND");
+    // Checks the options; the receipt is made when the message is sent.
+    receiptWait(
+      { ...options, receipt: receipt === undefined || receipt === false ? true : receipt },
+      "",
+      Infinity,
+      ids,
+    );
+    const headers = pairs
+      .slice(1)
+      .flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]));
+    const send = {
+      destination,
+      headers,
+      body: typeof body === "string" ? body : new Uint8Array(body).slice(),
+      contentLength: options.contentLength ?? defaults.contentLength,
+    };
+    return this.#outbox.send(send, { receipt: typeof receipt === "string" ? receipt : undefined, timeout, signal });
+  }
+}
