@@ -1,11 +1,12 @@
 /** Publishes the machine's figures each second, with the library. */
+import { ConnectionLostError } from "stompede";
 import { Metrics } from "./metrics.mjs";
 
 /** Where the figures go: `/topic/metrics.cpu` and so on. */
 export const TOPICS = "/topic/metrics.";
 
 /**
- * Publish until the signal is aborted or the connection is lost; then the returned promise resolves or rejects.
+ * Publish until the signal is aborted; while the client is without a connection, wait for the next one. Rejects when it is given up.
  *
  * @param {import("stompede").Client} client connected
  * @param {AbortSignal} signal
@@ -19,11 +20,16 @@ export async function produce(client, signal, interval = 1000) {
   try {
     for (let tick = 1; !signal.aborted; tick++) {
       const started = performance.now();
-      await publish("cpu", metrics.cpu());
-      await publish("memory", metrics.memory());
-      await publish("load", metrics.load());
-      await publish("event-loop", metrics.eventLoop());
-      await publish("processes", await metrics.processes());
+      try {
+        await publish("cpu", metrics.cpu());
+        await publish("memory", metrics.memory());
+        await publish("load", metrics.load());
+        await publish("event-loop", metrics.eventLoop());
+        await publish("processes", await metrics.processes());
+      } catch (error) {
+        if (!(error instanceof ConnectionLostError)) throw error;
+        await client.connect({ signal }); // joins what the client is doing anyway
+      }
       await pause(interval - (performance.now() - started), signal);
     }
   } finally {

@@ -90,6 +90,10 @@ async function main() {
     );
     console.log(`producer:  ${TOPICS}… each second, over ${forProducer.url.startsWith("ws") ? "WebSocket" : "TCP"}`);
     console.log("stop with Ctrl-C");
+    client.onStatus((status) => {
+      if (status.type === "disconnected" && status.reconnects) console.log(`broker lost: ${status.reason?.message}`);
+      else if (status.type === "connected") console.log("broker:    connected again");
+    });
     try {
       await produce(client, stop.signal);
     } finally {

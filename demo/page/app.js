@@ -1,11 +1,15 @@
 /** The page: it shows what the producer sends, and lets its user send and subscribe. All over WebSocket, with the library. */
-import { Client } from "/stompede.js";
+import { Client, exponentialBackoff, json } from "/stompede.js";
 import { Chart } from "/charts.js";
 
 const MOST_MESSAGES = 200;
 const element = (id) => document.getElementById(id);
 const { url, options, topics } = await (await fetch("/config.json")).json();
-const client = new Client(url, options);
+const client = new Client(url, {
+  ...options,
+  retryFirstConnect: true,
+  reconnect: exponentialBackoff({ initial: 1000, max: 10_000 }),
+});
 globalThis.client = client; // to play with in the browser's console
 
 // ---- connection
@@ -25,6 +29,10 @@ client.onStatus((status) => {
       element("session").textContent = "";
       if (status.reason !== undefined) tell(status.reason.message);
       break;
+    case "reconnecting":
+      tell(`${status.error.message}; attempt ${status.attempt} follows in ${(status.delay / 1000).toFixed(1)} s`);
+      break;
+    case "invalid-message":
     case "server-error":
       tell(`The broker says: ${status.error.message} ${status.error.details}`);
       break;
@@ -38,7 +46,7 @@ client.onStatus((status) => {
 function showState() {
   state.textContent = client.state;
   state.dataset.state = client.state;
-  element("reconnect").hidden = client.state !== "disconnected";
+  element("reconnect").hidden = client.state === "connected" || client.state === "disconnecting";
   for (const button of document.querySelectorAll("form button")) button.disabled = client.state !== "connected";
 }
 
@@ -153,19 +161,12 @@ element("send").addEventListener("submit", async (event) => {
 
 // ---- start
 
-async function start() {
-  tell("");
-  try {
-    await client.connect();
-    for (const [name, handler] of Object.entries(show)) {
-      await client.subscribe(topics + name, (message) => handler(message.json()));
-    }
-  } catch (error) {
-    tell(error.message);
-  }
-  showState();
+for (const [name, handler] of Object.entries(show)) {
+  // Before there is a connection: they are made with each session.
+  await client.subscribe(topics + name, (message) => handler(message.value), { codec: json() });
 }
 
-element("reconnect").addEventListener("click", start);
+// Connects when it is not connected, and does not wait for the next attempt when it is about to connect again.
+element("reconnect").addEventListener("click", () => client.reconnect().catch((error) => tell(error.message)));
 showState();
-await start();
+client.connect().catch((error) => tell(error.message));

@@ -42,7 +42,7 @@ describeRabbitMq("when RabbitMQ ends the connection", () => {
 
   async function witness(row: Row): Promise<Witness> {
     const heartBeat = { outgoing: 1000, incoming: 1000 };
-    const client = await connect(broker.address[row.carrier], { ...GUEST, versions: [row.version], heartBeat });
+    const client = await connect(broker.address[row.carrier], { ...GUEST, versions: [row.version], heartBeat, reconnect: false });
     const statuses: Status[] = [];
     const disconnected = new Promise((resolve) => {
       client.onStatus((status) => {
@@ -83,7 +83,7 @@ describeRabbitMq("when RabbitMQ ends the connection", () => {
     expect(reason).toBeInstanceOf(ConnectionLostError);
     expect(client.state).toBe("disconnected");
     expect(client.session).toBeUndefined();
-    expect(statuses.at(-1)).toEqual({ type: "disconnected", reason });
+    expect(statuses.at(-1)).toEqual({ type: "disconnected", reason, reconnects: false });
     expect(await next).toBe(reason);
     expect(await failure(waiting.ended)).toBe(reason);
     expect(await waiting.next()).toEqual({ done: true, value: undefined });
