@@ -1,5 +1,6 @@
 /** What one client has asked for: its subscriptions, transactions and reply queues, and what each of its frames does. */
 import type { ClientFrame, Version } from "../protocol/index.js";
+import { Deliveries } from "./deliveries.js";
 import { type Destinations, REPLY_QUEUE } from "./destinations.js";
 import type { Pairs } from "./encode.js";
 import type { StoreBounds } from "./options.js";
@@ -32,17 +33,16 @@ export class Conversation implements Outlet {
   readonly #transactions: Transactions;
   /** By id, or by destination where a client of 1.0 gave none. */
   readonly #subscriptions = new Map<string, Subscription>();
-  /** What was sent and not acknowledged, by what ACK names. */
-  readonly #deliveries = new Map<string, Delivery>();
+  readonly #deliveries: Deliveries;
   /** By the name that the client gave: `/temp-queue/x`. */
   readonly #replyQueues = new Map<string, string>();
-  #messages = 0;
   #isEnded = false;
 
   constructor(speaker: Speaker, destinations: Destinations, bounds: StoreBounds) {
     this.#speaker = speaker;
     this.#destinations = destinations;
     this.#transactions = new Transactions(bounds);
+    this.#deliveries = new Deliveries(speaker.id, destinations.dialect);
   }
 
   /** The subscriptions, those to reply queues included. */
@@ -110,33 +110,7 @@ export class Conversation implements Outlet {
   }
 
   deliver(subscription: Subscription, entry: Entry): void {
-    const version = this.#speaker.version();
-    const { dialect } = this.#destinations;
-    const number = ++this.#messages;
-    const messageId = `${this.#speaker.id}-${number}`;
-    const ackId = dialect.ackIsMessageId ? messageId : `ack-${number}`;
-    const confirmed = subscription.ack !== "auto";
-    const redelivered = entry.deliveries > 1;
-    if (confirmed) {
-      const id = version === "1.2" ? ackId : messageId;
-      const delivery: Delivery = { subscription, entry, id, transaction: undefined, node: undefined };
-      delivery.node = subscription.unacknowledged.push(delivery);
-      this.#deliveries.set(id, delivery);
-    } else {
-      subscription.queue.settle(entry);
-    }
-    this.#speaker.message(
-      [
-        ["subscription", subscription.id],
-        ["destination", entry.message.destination],
-        ["message-id", messageId],
-        // STOMP 1.2, "MESSAGE": the ack header is there when the subscription needs acknowledgement.
-        ["ack", confirmed && version === "1.2" ? ackId : undefined],
-        ["redelivered", redelivered || dialect.alwaysRedelivered ? redelivered : undefined],
-        ...entry.message.headers,
-      ],
-      entry.message,
-    );
+    this.#speaker.message(this.#deliveries.add(subscription, entry, this.#speaker.version()), entry.message);
   }
 
   overflowed(subscription: Subscription): void {
@@ -200,20 +174,12 @@ export class Conversation implements Outlet {
 
   #end(key: string, subscription: Subscription): void {
     this.#subscriptions.delete(key);
-    for (const { id } of subscription.unacknowledged) this.#deliveries.delete(id);
+    this.#deliveries.forget(subscription);
     this.#destinations.unsubscribe(subscription);
   }
 
   #acknowledge(type: "ack" | "nack", headers: ReadonlyMap<string, string>): void {
-    const id = (this.#speaker.version() === "1.2" ? headers.get("id") : headers.get("message-id")) ?? "";
-    const delivery = this.#deliveries.get(id);
-    if (delivery === undefined || delivery.transaction !== undefined) {
-      throw new Refusal(`there is no message ${quoted(id)} to acknowledge`);
-    }
-    const named = this.#speaker.version() === "1.2" ? undefined : headers.get("subscription");
-    if (named !== undefined && named !== delivery.subscription.id) {
-      throw new Refusal(`message ${quoted(id)} is not of subscription ${quoted(named)}`);
-    }
+    const delivery = this.#deliveries.find(headers, this.#speaker.version());
     const deadLetter = this.#destinations.dialect.nack === "dead-letter" || headers.get("requeue") === "false";
     const transaction = headers.get("transaction");
     if (transaction === undefined) this.#settle(type, delivery, deadLetter);
@@ -225,8 +191,7 @@ export class Conversation implements Outlet {
     this.#destinations.check(operations.flatMap((operation) => (operation.type === "send" ? [operation.message] : [])));
     for (const operation of operations) {
       if (operation.type === "send") this.#destinations.publish(operation.message);
-      // It may be gone with its subscription.
-      else if (this.#deliveries.get(operation.delivery.id) === operation.delivery) {
+      else if (this.#deliveries.has(operation.delivery)) {
         this.#settle(operation.type, operation.delivery, operation.deadLetter);
       }
     }
@@ -235,7 +200,7 @@ export class Conversation implements Outlet {
   #settle(type: "ack" | "nack", delivery: Delivery, deadLetter: boolean): void {
     const { subscription } = delivery;
     const { queue } = subscription;
-    const settled = this.#takeUpTo(delivery);
+    const settled = this.#deliveries.take(delivery);
     if (type === "nack" && !deadLetter) queue.giveBack(settled);
     else {
       for (const entry of settled) {
@@ -244,22 +209,6 @@ export class Conversation implements Outlet {
       }
     }
     queue.offer(subscription);
-  }
-
-  /** Take what an ACK or NACK of `delivery` concerns: it, and in the mode "client" all that was sent before it. */
-  #takeUpTo(delivery: Delivery): Entry[] {
-    const { subscription, node } = delivery;
-    const { unacknowledged } = subscription;
-    const taken: Entry[] = [];
-    let next = subscription.ack === "client" ? unacknowledged.first : node;
-    while (next !== undefined) {
-      const { value, next: following } = next;
-      unacknowledged.remove(next);
-      this.#deliveries.delete(value.id);
-      taken.push(value.entry);
-      next = value === delivery ? undefined : following;
-    }
-    return taken;
   }
 
   /** The queue that a destination of the client's names. */
