@@ -18,8 +18,17 @@ export interface Dialect {
   readonly errorHasVersion: boolean;
   /** Whether an ERROR has a `content-length`. */
   readonly errorHasLength: boolean;
-  /** Whether the sender's own subscription gets a message before the sender gets the receipt of it. */
-  readonly messageBeforeReceipt: boolean;
+  /**
+   * Whether MESSAGEs go out at the end of the turn, after all frames that arrived together (one chunk, or what was sent in memory
+   * without waiting; 100 of them at most) and their receipts; else after each frame.
+   */
+  readonly deliversLater: boolean;
+  /**
+   * Whether the receipt of a SEND comes at the end of the turn, after the receipts of later frames and after MESSAGEs, and
+   * not in the order of the SENDs; in a transaction, after the COMMIT, and never if it is aborted. A DISCONNECT before the end of
+   * the turn leaves them out.
+   */
+  readonly confirmsSendLater: boolean;
   /** Whether every MESSAGE has `redelivered`, or only those that are. */
   readonly alwaysRedelivered: boolean;
   /** Whether `ack` is the `message-id` over again. */
@@ -42,7 +51,8 @@ const STRICT: Dialect = {
   errorNamesReceipt: true,
   errorHasVersion: false,
   errorHasLength: true,
-  messageBeforeReceipt: false,
+  deliversLater: false,
+  confirmsSendLater: false,
   alwaysRedelivered: false,
   ackIsMessageId: false,
   passedOn: [],
@@ -61,7 +71,8 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     refusalEnds: false,
     errorNamesReceipt: false,
     errorHasVersion: true,
-    messageBeforeReceipt: true,
+    deliversLater: true,
+    confirmsSendLater: true,
     alwaysRedelivered: true,
     ackIsMessageId: true,
     passedOn: ["receipt", "transaction"],
@@ -74,6 +85,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     nack: "dead-letter",
     errorsEnd: "malformed",
     errorHasLength: false,
+    deliversLater: true,
     subscribesToReplies: false,
     trailer: { stream: "\n", messages: "" },
   },

@@ -2,6 +2,7 @@
 import { type ClientFrame, type ServerCommand, type Version, acceptVersionOf, headerPairs } from "../protocol/index.js";
 import { admit } from "./admission.js";
 import type { ErrorAnswer } from "./broker-connection.js";
+import { Confirms } from "./confirms.js";
 import { Conversation, type Speaker } from "./conversation.js";
 import type { Destinations } from "./destinations.js";
 import type { Pairs } from "./encode.js";
@@ -37,6 +38,9 @@ export interface Wire extends Omit<Speaker, "subscriptionEnded"> {
 /** What becomes of a frame's receipt: it is sent, or not, or kept by a script. */
 type ReceiptFate = "send" | "drop" | Decision;
 
+/** A turn ends after so many frames at the latest, so that what waits for its end stays little. */
+const MOST_IN_TURN = 100;
+
 /** Serves one client. */
 export class Service {
   readonly conversation: Conversation;
@@ -44,6 +48,9 @@ export class Service {
   login: string | undefined;
   readonly #parts: BrokerParts;
   readonly #wire: Wire;
+  readonly #confirms = new Confirms();
+  #isDue = false;
+  #inTurn = 0;
 
   constructor(parts: BrokerParts, wire: Wire) {
     this.#parts = parts;
@@ -62,7 +69,8 @@ export class Service {
   take(frame: ClientFrame, decision: Decision | undefined): void {
     if (decision === undefined) this.#serve(frame, "send");
     else this.#follow(frame, decision);
-    this.#parts.destinations.deliver();
+    if (this.#parts.options.dialect.deliversLater) this.#deliverLater();
+    else this.#parts.destinations.deliver();
   }
 
   /** Send an ERROR: about `frame`, if there is one. */
@@ -80,6 +88,24 @@ export class Service {
     const closes = close ?? (this.#wire.isConnected ? dialect.errorsEnd === "always" : dialect.refusalEnds);
     this.#wire.write("ERROR", [...own, ...others], body);
     if (closes) this.#wire.leave();
+  }
+
+  /** Deliver, and send the receipts that waited for it, when all that arrived together was handled. */
+  #deliverLater(): void {
+    this.#inTurn++;
+    if (this.#inTurn === MOST_IN_TURN) this.#endTurn();
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      this.#endTurn();
+    });
+  }
+
+  #endTurn(): void {
+    this.#inTurn = 0;
+    this.#parts.destinations.deliver();
+    this.#confirms.flush();
   }
 
   /** Do what a script says. */
@@ -111,7 +137,10 @@ export class Service {
       case "cut":
       case "close":
         if (answer.when === "handled") this.#serve(frame, "drop");
-        else if (answer.when === "answered") this.#serve(frame, "send");
+        else if (answer.when === "answered") {
+          this.#serve(frame, "send");
+          this.#confirms.flush();
+        }
         if (answer.type === "cut") this.#wire.cut();
         else void this.#wire.close();
         break;
@@ -120,15 +149,13 @@ export class Service {
 
   /** Handle a frame, and confirm or refuse it. */
   #serve(frame: ClientFrame, fate: ReceiptFate): void {
-    const { destinations } = this.#parts;
     try {
       if (frame.command === "CONNECT" || frame.command === "STOMP") this.#connect(frame);
       else if (frame.command === "DISCONNECT") this.#disconnect(frame, fate);
       else {
         this.conversation.handle(frame);
-        // The receipt of a SUBSCRIBE goes out before the first MESSAGE, whatever the broker.
-        if (destinations.dialect.messageBeforeReceipt && frame.command !== "SUBSCRIBE") destinations.deliver();
         this.#confirm(frame, fate);
+        if (frame.command === "COMMIT" || frame.command === "ABORT") this.#confirms.finish(frame);
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -145,6 +172,7 @@ export class Service {
 
   #disconnect(frame: ClientFrame, fate: ReceiptFate): void {
     this.conversation.end();
+    this.#confirms.clear();
     const isUnheard = this.#wire.kind === "messages" && !this.#parts.options.dialect.receiptOfDisconnectInMessages;
     if (isUnheard) this.#wire.leave();
     else this.#confirm(frame, fate, () => this.#wire.leave());
@@ -157,7 +185,9 @@ export class Service {
       if (receipt !== undefined) this.#wire.write("RECEIPT", [["receipt-id", receipt]]);
       then?.();
     };
-    if (fate === "send") send();
+    if (fate === "send" && frame.command === "SEND" && this.#parts.options.dialect.confirmsSendLater) {
+      if (receipt !== undefined) this.#confirms.add(frame, send);
+    } else if (fate === "send") send();
     else if (fate !== "drop") fate.hold(send);
   }
 }
