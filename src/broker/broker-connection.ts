@@ -54,6 +54,11 @@ export interface ErrorAnswer {
   readonly headers?: HeadersInit;
   /** Whether it names the receipt that the frame asked for. @default what the dialect does */
   readonly receiptId?: boolean;
-  /** Whether the connection is closed after it. @default what the dialect does: true */
+  /**
+   * Whether the connection is closed after it. Over WebSocket RabbitMQ's dialect closes without it then.
+   * @default what the dialect does: true
+   */
   readonly close?: boolean;
+  /** Whether the RECEIPT that the frame asked for is sent all the same: before the ERROR or after it. @default it is not */
+  readonly receipt?: "before" | "after";
 }

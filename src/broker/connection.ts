@@ -16,6 +16,7 @@ import type { Transport } from "../transport.js";
 import type { BrokerConnection, ErrorAnswer, SubscriptionInfo } from "./broker-connection.js";
 import { type Pairs, encodeFor } from "./encode.js";
 import { Outflow } from "./outflow.js";
+import { Refusal } from "./refusal.js";
 import { type BrokerParts, Service } from "./service.js";
 import type { StoredMessage } from "./stored-message.js";
 
@@ -145,9 +146,10 @@ export class ServedConnection implements BrokerConnection {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      const headers =
-        error.reason === "version-mismatch" ? { version: acceptVersionOf(this.#parts.options.versions) } : {};
-      this.error({ message: error.message, headers, close: true });
+      if (error.reason === "version-mismatch") {
+        const version = acceptVersionOf(this.#parts.options.versions);
+        this.#service.refuse(new Refusal(error.message, "version"), undefined, { version });
+      } else this.error({ message: error.message, close: true });
     }
   }
 

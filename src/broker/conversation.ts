@@ -154,7 +154,8 @@ export class Conversation implements Outlet {
 
   #add(id: string | undefined, destination: string, ack: AckMode, prefetch: number, queue: string): void {
     const key = keyOf(id, destination);
-    if (this.#subscriptions.has(key)) throw new Refusal(`there is a subscription ${quoted(id ?? destination)} already`);
+    if (this.#subscriptions.has(key))
+      throw new Refusal(`there is a subscription ${quoted(id ?? destination)} already`, "duplicate-subscription");
     if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS) {
       throw new Refusal(`the connection has ${MOST_SUBSCRIPTIONS} subscriptions, which is the limit`);
     }
@@ -166,9 +167,13 @@ export class Conversation implements Outlet {
     const destination = headers.get("destination") ?? "";
     const key = keyOf(id, destination);
     const subscription = this.#subscriptions.get(key);
-    if (subscription === undefined) throw new Refusal(`there is no subscription ${quoted(id ?? destination)}`);
+    if (subscription === undefined)
+      throw new Refusal(`there is no subscription ${quoted(id ?? destination)}`, "unknown-subscription");
     if (this.#destinations.dialect.subscribesToReplies && this.#replyQueues.has(subscription.destination))
-      throw new Refusal(`subscription ${quoted(subscription.destination)} lasts as long as the connection`);
+      throw new Refusal(
+        `subscription ${quoted(subscription.destination)} lasts as long as the connection`,
+        "unknown-subscription",
+      );
     this.#end(key, subscription);
   }
 
@@ -179,7 +184,7 @@ export class Conversation implements Outlet {
   }
 
   #acknowledge(type: "ack" | "nack", headers: ReadonlyMap<string, string>): void {
-    const delivery = this.#deliveries.find(headers, this.#speaker.version());
+    const delivery = this.#deliveries.find(headers, this.#speaker.version(), this.#subscriptions.values());
     const deadLetter = this.#destinations.dialect.nack === "dead-letter" || headers.get("requeue") === "false";
     const transaction = headers.get("transaction");
     if (transaction === undefined) this.#settle(type, delivery, deadLetter);
@@ -213,7 +218,10 @@ export class Conversation implements Outlet {
 
   /** The queue that a destination of the client's names. */
   #resolve(destination: string): string {
-    if (destination === "") throw new Refusal("the destination is empty");
+    if (destination === "") throw new Refusal("the destination is empty", "empty-destination");
+    const { prefixes } = this.#destinations.dialect;
+    if (prefixes !== undefined && destination.startsWith("/") && !prefixes.some((it) => destination.startsWith(it)))
+      throw new Refusal(`${quoted(destination)} begins with none of ${prefixes.join(", ")}`, "unknown-destination");
     return destination.startsWith(TEMP_QUEUE) ? this.#replyQueue(destination) : destination;
   }
 

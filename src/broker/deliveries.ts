@@ -27,10 +27,12 @@ export class Deliveries {
 
   /** Note that a message is sent. Returns the headers of its MESSAGE. */
   add(subscription: Subscription, entry: Entry, version: Version): Pairs {
-    const { alwaysRedelivered, ackIsMessageId } = this.#dialect;
+    const { alwaysRedelivered, messageIdIsTagged } = this.#dialect;
     const number = ++this.#messages;
-    const messageId = `${this.#session}-${number}`;
-    const ackId = ackIsMessageId ? messageId : `ack-${number}`;
+    const messageId = messageIdIsTagged
+      ? `${tagOf(subscription)}@@${this.#session}@@${number}`
+      : `${this.#session}-${number}`;
+    const ackId = messageIdIsTagged ? messageId : `ack-${number}`;
     const confirmed = subscription.ack !== "auto";
     const redelivered = entry.deliveries > 1;
     if (confirmed) {
@@ -53,15 +55,19 @@ export class Deliveries {
   }
 
   /**
-   * Find what an ACK or NACK names.
+   * Find what an ACK or NACK names. `subscriptions` are those that there are.
    *
    * @throws Refusal when it names nothing that could be acknowledged.
    */
-  find(headers: ReadonlyMap<string, string>, version: Version): Delivery {
+  find(headers: ReadonlyMap<string, string>, version: Version, subscriptions: Iterable<Subscription>): Delivery {
     const id = (version === "1.2" ? headers.get("id") : headers.get("message-id")) ?? "";
     const delivery = this.#open.get(id);
     if (delivery === undefined || delivery.transaction !== undefined) {
-      throw new Refusal(`there is no message ${quoted(id)} to acknowledge`);
+      const isSettled = delivery === undefined && this.#wasOf(id, subscriptions);
+      throw new Refusal(
+        `there is no message ${quoted(id)} to acknowledge`,
+        isSettled ? "settled-message" : "unknown-message",
+      );
     }
     const named = version === "1.2" ? undefined : headers.get("subscription");
     if (named !== undefined && named !== delivery.subscription.id) {
@@ -100,4 +106,16 @@ export class Deliveries {
   clear(): void {
     this.#open.clear();
   }
+
+  #wasOf(id: string, subscriptions: Iterable<Subscription>): boolean {
+    if (!this.#dialect.messageIdIsTagged) return false;
+    for (const subscription of subscriptions) {
+      if (id.startsWith(`${tagOf(subscription)}@@${this.#session}@@`)) return true;
+    }
+    return false;
+  }
+}
+
+function tagOf({ id, destination }: Subscription): string {
+  return id === undefined ? `Q_${destination}` : `T_${id}`;
 }

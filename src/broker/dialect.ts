@@ -1,7 +1,18 @@
 /** Where brokers differ in what they may do, in one table. */
+import type { RefusalReason } from "./refusal.js";
 
 /** Whose behaviour a broker follows. */
 export type DialectName = "strict" | "rabbitmq" | "activemq";
+
+/** How a dialect refuses. */
+export interface RefusalManner {
+  /** The `message` header; what the broker has to say itself is in the body then. @default that, and no body */
+  readonly message?: string;
+  /** Whether the connection ends. @default as {@link Dialect.errorsEnd} says */
+  readonly ends?: boolean;
+  /** Whether the frame gets its RECEIPT all the same: before the ERROR, or after it. @default it does not */
+  readonly receipt?: "before" | "after";
+}
 
 /** What a dialect decides. */
 export interface Dialect {
@@ -10,6 +21,8 @@ export interface Dialect {
   readonly nack: "requeue" | "dead-letter";
   /** Which errors end the connection: all of them, as STOMP 1.2 has it ("ERROR"), or only broken octets. */
   readonly errorsEnd: "always" | "malformed";
+  /** What is done otherwise about a refusal, by its reason. */
+  readonly refusals: Readonly<Partial<Record<RefusalReason, RefusalManner>>>;
   /** Whether a refused CONNECT ends the connection; RabbitMQ leaves it open until its login time-out. */
   readonly refusalEnds: boolean;
   /** Whether an ERROR names the receipt that its frame asked for. */
@@ -31,22 +44,28 @@ export interface Dialect {
   readonly confirmsSendLater: boolean;
   /** Whether every MESSAGE has `redelivered`, or only those that are. */
   readonly alwaysRedelivered: boolean;
-  /** Whether `ack` is the `message-id` over again. */
-  readonly ackIsMessageId: boolean;
+  /**
+   * Whether a `message-id` tells the subscription, and `ack` is the same over again. Then an ACK of a message that needs none (any
+   * more), of a subscription that is still there, is told from one of no message at all.
+   */
+  readonly messageIdIsTagged: boolean;
+  /** How a destination that begins with a slash must begin; `undefined`: as it likes. */
+  readonly prefixes: readonly string[] | undefined;
   /** Headers of SEND that go into MESSAGE though they are the sender's own business. */
   readonly passedOn: readonly string[];
   /** What a SEND with `reply-to:/temp-queue/x` does, besides making the queue: subscribe to it, unasked. */
   readonly subscribesToReplies: boolean;
   /** What follows each frame: on a stream, and in a message. */
   readonly trailer: { readonly stream: string; readonly messages: string };
-  /** Whether DISCONNECT gets its receipt over WebSocket. */
-  readonly receiptOfDisconnectInMessages: boolean;
+  /** Whether a client over WebSocket gets the last words before its end: an ERROR that ends it, the receipt of DISCONNECT. */
+  readonly lastWordsInMessages: boolean;
 }
 
 const STRICT: Dialect = {
   server: "stompede",
   nack: "requeue",
   errorsEnd: "always",
+  refusals: {},
   refusalEnds: true,
   errorNamesReceipt: true,
   errorHasVersion: false,
@@ -54,11 +73,12 @@ const STRICT: Dialect = {
   deliversLater: false,
   confirmsSendLater: false,
   alwaysRedelivered: false,
-  ackIsMessageId: false,
+  messageIdIsTagged: false,
+  prefixes: undefined,
   passedOn: [],
   subscribesToReplies: true,
   trailer: { stream: "", messages: "" },
-  receiptOfDisconnectInMessages: true,
+  lastWordsInMessages: true,
 };
 
 /** As RabbitMQ 3.10 and ActiveMQ Classic 5.17 were seen to behave. */
@@ -68,16 +88,29 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     ...STRICT,
     server: "RabbitMQ/3.10.8",
     errorsEnd: "malformed",
+    refusals: {
+      connect: { message: "Bad CONNECT" },
+      version: { message: "Version mismatch" },
+      "empty-destination": { message: "Invalid destination" },
+      "unknown-destination": { message: "Unknown destination" },
+      "duplicate-subscription": { message: "Duplicated subscription identifier", ends: true, receipt: "after" },
+      "unknown-subscription": { message: "No subscription found" },
+      "unknown-message": { message: "Subscription not found" },
+      "settled-message": { message: "precondition_failed", ends: true, receipt: "before" },
+      transaction: { message: "Bad transaction" },
+      cancelled: { message: "Server cancelled subscription" },
+    },
     refusalEnds: false,
     errorNamesReceipt: false,
     errorHasVersion: true,
     deliversLater: true,
     confirmsSendLater: true,
     alwaysRedelivered: true,
-    ackIsMessageId: true,
+    messageIdIsTagged: true,
+    prefixes: ["/topic/", "/exchange/", "/queue/", "/amq/queue/", "/reply-queue/", "/temp-queue/"],
     passedOn: ["receipt", "transaction"],
     trailer: { stream: "\n", messages: "\n" },
-    receiptOfDisconnectInMessages: false,
+    lastWordsInMessages: false,
   },
   activemq: {
     ...STRICT,

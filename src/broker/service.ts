@@ -1,5 +1,12 @@
 /** What is done about each frame of one client: it is handled, confirmed or refused, or a script has its way with it. */
-import { type ClientFrame, type ServerCommand, type Version, acceptVersionOf, headerPairs } from "../protocol/index.js";
+import {
+  type ClientFrame,
+  type HeadersInit,
+  type ServerCommand,
+  type Version,
+  acceptVersionOf,
+  headerPairs,
+} from "../protocol/index.js";
 import { admit } from "./admission.js";
 import type { ErrorAnswer } from "./broker-connection.js";
 import { Confirms } from "./confirms.js";
@@ -74,7 +81,8 @@ export class Service {
   }
 
   /** Send an ERROR: about `frame`, if there is one. */
-  error({ message, body = "", headers = {}, receiptId, close }: ErrorAnswer, frame?: ClientFrame): void {
+  error(answer: ErrorAnswer, frame?: ClientFrame): void {
+    const { message, body = "", headers = {}, receiptId, close, receipt: confirmed } = answer;
     const { dialect, versions } = this.#parts.options;
     const others = [...headerPairs(headers)];
     const says = dialect.errorHasVersion && !others.some(([name]) => name === "version");
@@ -86,8 +94,31 @@ export class Service {
       ["receipt-id", receipt],
     ] as const;
     const closes = close ?? (this.#wire.isConnected ? dialect.errorsEnd === "always" : dialect.refusalEnds);
-    this.#wire.write("ERROR", [...own, ...others], body);
+    if (!closes || this.#hasLastWords) {
+      if (confirmed === "before") this.#receipt(frame);
+      this.#wire.write("ERROR", [...own, ...others], body);
+      if (confirmed === "after") this.#receipt(frame);
+    }
     if (closes) this.#wire.leave();
+  }
+
+  /** Answer a refusal, of `frame` if there is one, as the dialect has it. */
+  refuse({ message, reason }: Refusal, frame?: ClientFrame, headers: HeadersInit = {}): void {
+    const { message: said, ends, receipt } = (reason && this.#parts.options.dialect.refusals[reason]) ?? {};
+    this.error(
+      {
+        ...(said === undefined ? { message } : { message: said, body: message }),
+        ...(ends === undefined ? {} : { close: ends }),
+        ...(receipt === undefined ? {} : { receipt }),
+        headers,
+      },
+      frame,
+    );
+  }
+
+  /** Whether what is said before the end still reaches the client. */
+  get #hasLastWords(): boolean {
+    return this.#wire.kind === "stream" || this.#parts.options.dialect.lastWordsInMessages;
   }
 
   /** Deliver, and send the receipts that waited for it, when all that arrived together was handled. */
@@ -159,7 +190,7 @@ export class Service {
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.error({ message: error.message }, frame);
+      this.refuse(error, frame);
     }
   }
 
@@ -173,21 +204,24 @@ export class Service {
   #disconnect(frame: ClientFrame, fate: ReceiptFate): void {
     this.conversation.end();
     this.#confirms.clear();
-    const isUnheard = this.#wire.kind === "messages" && !this.#parts.options.dialect.receiptOfDisconnectInMessages;
-    if (isUnheard) this.#wire.leave();
-    else this.#confirm(frame, fate, () => this.#wire.leave());
+    if (this.#hasLastWords) this.#confirm(frame, fate, () => this.#wire.leave());
+    else this.#wire.leave();
   }
 
   /** Send the receipt that a frame asks for, if that is its fate, and do `then` after it. */
   #confirm(frame: ClientFrame, fate: ReceiptFate, then?: () => void): void {
-    const receipt = frame.headers.get("receipt");
     const send = (): void => {
-      if (receipt !== undefined) this.#wire.write("RECEIPT", [["receipt-id", receipt]]);
+      this.#receipt(frame);
       then?.();
     };
     if (fate === "send" && frame.command === "SEND" && this.#parts.options.dialect.confirmsSendLater) {
-      if (receipt !== undefined) this.#confirms.add(frame, send);
+      if (frame.headers.has("receipt")) this.#confirms.add(frame, send);
     } else if (fate === "send") send();
     else if (fate !== "drop") fate.hold(send);
+  }
+
+  #receipt(frame: ClientFrame | undefined): void {
+    const receipt = frame?.headers.get("receipt");
+    if (receipt !== undefined) this.#wire.write("RECEIPT", [["receipt-id", receipt]]);
   }
 }

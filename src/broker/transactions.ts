@@ -27,7 +27,7 @@ export class Transactions {
 
   /** @throws Refusal when it is open already, or too many are. */
   begin(id: string): void {
-    if (this.#open.has(id)) throw new Refusal(`transaction ${quoted(id)} has begun already`);
+    if (this.#open.has(id)) throw new Refusal(`transaction ${quoted(id)} has begun already`, "transaction");
     if (this.#open.size >= MOST_TRANSACTIONS)
       throw new Refusal(`${MOST_TRANSACTIONS} transactions are open, which is the limit`);
     this.#open.set(id, { operations: [], bytes: 0 });
@@ -67,7 +67,7 @@ export class Transactions {
 
   #get(id: string): Transaction {
     const transaction = this.#open.get(id);
-    if (transaction === undefined) throw new Refusal(`there is no transaction ${quoted(id)}`);
+    if (transaction === undefined) throw new Refusal(`there is no transaction ${quoted(id)}`, "transaction");
     return transaction;
   }
 }

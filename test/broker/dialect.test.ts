@@ -50,10 +50,10 @@ describe("the dialect of RabbitMQ", () => {
   it("goes on after an ERROR, which names no receipt", async () => {
     const { error, then } = await afterRefusal({ dialect });
     expect(error).toEqual({
-      message: 'there is no subscription "none"',
+      message: "No subscription found",
       "content-type": "text/plain",
       version: "1.0,1.1,1.2",
-      "content-length": "0",
+      "content-length": "31",
     });
     expect(then).toEqual(["RECEIPT next"]);
   });
@@ -61,7 +61,8 @@ describe("the dialect of RabbitMQ", () => {
   it("leaves the connection open after it refused a CONNECT, but not after octets that are no frame", async () => {
     await using broker = new Broker({ dialect, users: {} });
     await using client = await RawClient.connect(broker);
-    expect(brief(client.frames)).toEqual(["ERROR access refused for login (none)"]);
+    expect(brief(client.frames)).toEqual(["ERROR Bad CONNECT"]);
+    expect(client.frames[0]?.text()).toBe("access refused for login (none)");
     expect(client.ended).toBeUndefined();
     await using other = await RawClient.dial(broker);
     other.sayRaw("GET / HTTP/1.1\r\n\r\n\0");
@@ -86,8 +87,8 @@ describe("the dialect of RabbitMQ", () => {
     expect([...(message?.headers ?? [])]).toEqual([
       ["subscription", "/queue/a"],
       ["destination", "/queue/a"],
-      ["message-id", "session-1-1"],
-      ["ack", "session-1-1"],
+      ["message-id", "T_/queue/a@@session-1@@1"],
+      ["ack", "T_/queue/a@@session-1@@1"],
       ["redelivered", "false"],
       ["receipt", "r"],
       ["x", "1"],

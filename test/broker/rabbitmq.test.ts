@@ -109,3 +109,92 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(client.ended).toEqual({ reason: undefined });
   });
 });
+
+describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s", (kind) => {
+  /** Over WebSocket what ends the connection is not said. */
+  const last = (...said: readonly string[]): readonly string[] => (kind === "stream" ? said : []);
+
+  it("of a SUBSCRIBE whose id is in use is followed by the RECEIPT, and the end", async () => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker, { memory: { kind } });
+    await client.subscribe("/queue/a", { id: "s" });
+    const heard = await client.subscribe("/queue/b", { id: "s", receipt: "r" });
+    expect(brief(heard)).toEqual(last("ERROR Duplicated subscription identifier", "RECEIPT r"));
+    expect(client.ended).toEqual({ reason: undefined });
+  });
+
+  it("of a SUBSCRIBE that is not allowed is too, by a script", async () => {
+    await using broker = new Broker({ dialect });
+    broker.script({
+      command: "SUBSCRIBE",
+      answer: { type: "error", error: { message: "access_refused", close: true, receipt: "after" } },
+    });
+    await using client = await RawClient.connect(broker, { memory: { kind } });
+    const heard = await client.subscribe("/queue/a", { receipt: "r" });
+    expect(brief(heard)).toEqual(last("ERROR access_refused", "RECEIPT r"));
+    expect(client.ended).toEqual({ reason: undefined });
+  });
+
+  it.each(["client", "auto"])("of an ACK too many with ack %s follows the RECEIPT, and the end it", async (ack) => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker, { memory: { kind }, versions: ["1.1"] });
+    await client.send("/queue/a", "1");
+    const [message] = await client.subscribe("/queue/a", { ack });
+    if (ack === "client") expect(await client.settle("ACK", message)).toEqual([]);
+    const heard = await client.settle("ACK", message, { receipt: "r" });
+    expect(brief(heard)).toEqual(last("RECEIPT r", "ERROR precondition_failed"));
+    expect(client.ended).toEqual({ reason: undefined });
+  });
+
+  it.each([
+    ["ACK", { id: "none" }, "Subscription not found"],
+    ["NACK", { id: "T_other@@session-1@@1" }, "Subscription not found"],
+    ["UNSUBSCRIBE", { id: "none" }, "No subscription found"],
+    ["COMMIT", { transaction: "none" }, "Bad transaction"],
+    ["SEND", { destination: "/nonsense/x" }, "Unknown destination"],
+    ["SUBSCRIBE", { id: "s", destination: "/nonsense/x" }, "Unknown destination"],
+    ["SEND", { destination: "" }, "Invalid destination"],
+  ] as const)("of %s %j names no receipt, and the connection goes on", async (command, headers, error) => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker, { memory: { kind } });
+    const heard = await client.tell(command, { ...headers, receipt: "r" });
+    expect(brief(heard)).toEqual([`ERROR ${error}`]);
+    expect(heard[0]?.headers.has("receipt-id")).toBe(false);
+    expect(brief(await client.tell("SEND", { destination: "plain", receipt: "next" }))).toEqual(["RECEIPT next"]);
+  });
+
+  it("of an ACK after the UNSUBSCRIBE is no end", async () => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker, { memory: { kind } });
+    await client.send("/queue/a", "1");
+    const [message] = await client.subscribe("/queue/a", { ack: "client" });
+    await client.tell("UNSUBSCRIBE", { id: "/queue/a" });
+    expect(brief(await client.settle("ACK", message))).toEqual(["ERROR Subscription not found"]);
+    expect(client.ended).toBeUndefined();
+  });
+
+  it("of a CONNECT without a common version leaves the connection open", async () => {
+    await using broker = new Broker({ dialect, versions: ["1.2", "1.1"] });
+    await using client = await RawClient.connect(broker, { memory: { kind }, versions: ["1.0"] });
+    expect(brief(client.frames)).toEqual(["ERROR Version mismatch"]);
+    expect(client.frames[0]?.headers.get("version")).toBe("1.1,1.2");
+    expect(client.ended).toBeUndefined();
+  });
+
+  it("of a CONNECT while the node starts is one that a script gives, so many times", async () => {
+    await using broker = new Broker({ dialect });
+    const starting = broker.script({
+      command: ["CONNECT", "STOMP"],
+      times: 2,
+      answer: { type: "error", error: { message: "Bad CONNECT" } },
+    });
+    const seen: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      await using client = await RawClient.connect(broker, { memory: { kind } });
+      seen.push(...brief(client.frames));
+      expect(client.ended).toBeUndefined();
+    }
+    expect(seen).toEqual(["ERROR Bad CONNECT", "ERROR Bad CONNECT", "CONNECTED"]);
+    expect(starting.matched).toBe(2);
+  });
+});
