@@ -15,6 +15,7 @@ import {
 import type { Transport } from "../transport.js";
 import type { BrokerConnection, ErrorAnswer, SubscriptionInfo } from "./broker-connection.js";
 import { type Pairs, encodeFor } from "./encode.js";
+import { HeartBeatOffer } from "./heart-beat-offer.js";
 import { Outflow } from "./outflow.js";
 import { Refusal } from "./refusal.js";
 import { type BrokerParts, Service } from "./service.js";
@@ -26,6 +27,7 @@ export class ServedConnection implements BrokerConnection {
   readonly #parts: BrokerParts;
   readonly #transport: Transport;
   readonly #ended: (connection: ServedConnection) => void;
+  readonly #offer: HeartBeatOffer;
   readonly #session: ServerSession;
   readonly #outflow: Outflow;
   readonly #service: Service;
@@ -42,7 +44,8 @@ export class ServedConnection implements BrokerConnection {
     this.#parts = parts;
     this.#transport = transport;
     this.#ended = ended;
-    this.#session = new ServerSession({ versions, heartBeat, strict, limits });
+    this.#offer = new HeartBeatOffer(heartBeat);
+    this.#session = new ServerSession({ versions, heartBeat: this.#offer.offered, strict, limits });
     this.#outflow = new Outflow(transport, {
       sent: () => this.#monitor?.sent(performance.now()),
       flowing: () => parts.destinations.deliver(),
@@ -58,7 +61,7 @@ export class ServedConnection implements BrokerConnection {
       },
       version: () => this.#session.version ?? "1.0",
       mayDeliver: (subscription) => this.#isOpen && this.#outflow.mayDeliver(subscription),
-      connected: (headers) => this.#connected(headers),
+      connected: (headers, asked) => this.#connected(headers, asked),
       message: (headers, message) => this.#message(headers, message),
       write: (command, headers, body) => this.#write(command, headers, body),
       leave: () => this.#leave(),
@@ -92,7 +95,7 @@ export class ServedConnection implements BrokerConnection {
   }
 
   get heartBeat(): HeartBeat {
-    return this.#session.heartBeat;
+    return this.#offer.agreed(this.#session.heartBeat);
   }
 
   get subscriptions(): readonly SubscriptionInfo[] {
@@ -153,17 +156,15 @@ export class ServedConnection implements BrokerConnection {
     }
   }
 
-  #connected(headers: Readonly<Record<string, string>>): void {
+  #connected(headers: Readonly<Record<string, string>>, asked: string | undefined): void {
     clearTimeout(this.#connectTimer);
+    this.#offer.follow(asked);
     const chunk = this.#session.connected(headers);
-    const { heartBeat } = this.#parts.options;
-    const beats = this.#session.version === "1.0" ? undefined : heartBeatHeader(heartBeat);
-    this.#transmit(frameOf("CONNECTED", { version: this.#session.version, "heart-beat": beats, ...headers }), chunk);
-    this.#monitor = new HeartBeatMonitor(
-      this.#session.heartBeat,
-      this.#parts.options.heartBeatTolerance,
-      performance.now(),
-    );
+    const { version } = this.#session;
+    const beats = version === "1.0" ? undefined : heartBeatHeader(this.#offer.offered);
+    this.#transmit(frameOf("CONNECTED", { version, "heart-beat": beats, ...headers }), chunk);
+    const { heartBeatTolerance } = this.#parts.options;
+    this.#monitor = new HeartBeatMonitor(this.heartBeat, heartBeatTolerance, performance.now());
     this.#beat();
   }
 

@@ -1,4 +1,5 @@
 /** Where brokers differ in what they may do, in one table. */
+import type { HeartBeatPolicy } from "./heart-beat-offer.js";
 import type { RefusalReason } from "./refusal.js";
 
 /** Whose behaviour a broker follows. */
@@ -18,6 +19,8 @@ export interface RefusalManner {
 export interface Dialect {
   /** The `server` header of CONNECTED. */
   readonly server: string;
+  /** The `heart-beat` header of CONNECTED. */
+  readonly heartBeat: HeartBeatPolicy;
   readonly nack: "requeue" | "dead-letter";
   /** Which errors end the connection: all of them, as STOMP 1.2 has it ("ERROR"), or only broken octets. */
   readonly errorsEnd: "always" | "malformed";
@@ -63,6 +66,7 @@ export interface Dialect {
 
 const STRICT: Dialect = {
   server: "stompede",
+  heartBeat: { outgoing: 10_000, incoming: 10_000 },
   nack: "requeue",
   errorsEnd: "always",
   refusals: {},
@@ -87,6 +91,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
   rabbitmq: {
     ...STRICT,
     server: "RabbitMQ/3.10.8",
+    heartBeat: "in-seconds",
     errorsEnd: "malformed",
     refusals: {
       connect: { message: "Bad CONNECT" },
@@ -115,6 +120,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
   activemq: {
     ...STRICT,
     server: "ActiveMQ/5.17.2",
+    heartBeat: "as-asked",
     nack: "dead-letter",
     errorsEnd: "malformed",
     errorHasLength: false,

@@ -3,6 +3,7 @@ import { checkDuration } from "../internal/duration.js";
 import { type Frame, type HeartBeat, type Limits, ServerSession, VERSIONS, type Version } from "../protocol/index.js";
 import type { BrokerConnection } from "./broker-connection.js";
 import { type Dialect, DIALECTS, type DialectName } from "./dialect.js";
+import type { HeartBeatPolicy } from "./heart-beat-offer.js";
 import type { QueueBounds } from "./queue.js";
 
 /** How much a broker keeps. */
@@ -19,7 +20,10 @@ export interface BrokerOptions {
   readonly virtualHosts?: readonly string[];
   /** The versions spoken. @default all: 1.2, 1.1, 1.0 */
   readonly versions?: readonly Version[];
-  /** How often the broker can send and wants to receive, in ms. @default 10000 both ways */
+  /**
+   * How often the broker can send and wants to receive, in ms.
+   * @default what the dialect says: 10000 both ways; those of RabbitMQ and ActiveMQ offer what the client asks for
+   */
   readonly heartBeat?: HeartBeat;
   /** A client is dropped when it was silent for the agreed time multiplied by this. @default 2 */
   readonly heartBeatTolerance?: number;
@@ -54,7 +58,7 @@ export interface ResolvedOptions {
   readonly users: ReadonlyMap<string, string> | undefined;
   readonly virtualHosts: readonly string[] | undefined;
   readonly versions: readonly Version[];
-  readonly heartBeat: HeartBeat;
+  readonly heartBeat: HeartBeatPolicy;
   readonly heartBeatTolerance: number;
   readonly connectTimeout: number;
   readonly limits: Partial<Limits>;
@@ -70,14 +74,17 @@ export interface ResolvedOptions {
  * @throws TypeError or RangeError for a wrong option.
  */
 export function resolveOptions(options: BrokerOptions): ResolvedOptions {
-  const { heartBeat = { outgoing: 10_000, incoming: 10_000 }, heartBeatTolerance = 2, dialect = "strict" } = options;
-  checkDuration("heartBeat.outgoing", heartBeat.outgoing);
-  checkDuration("heartBeat.incoming", heartBeat.incoming);
+  const { heartBeatTolerance = 2, dialect = "strict" } = options;
+  if (options.heartBeat !== undefined) {
+    checkDuration("heartBeat.outgoing", options.heartBeat.outgoing);
+    checkDuration("heartBeat.incoming", options.heartBeat.incoming);
+  }
   if (!(heartBeatTolerance >= 1))
     throw new RangeError(`heartBeatTolerance must be at least 1, not ${heartBeatTolerance}`);
   if (!Object.hasOwn(DIALECTS, dialect))
     throw new TypeError(`dialect must be one of ${Object.keys(DIALECTS).join(", ")}, not ${dialect}`);
   const { server = DIALECTS[dialect].server, nack = DIALECTS[dialect].nack } = options;
+  const { heartBeat = DIALECTS[dialect].heartBeat } = options;
   if (nack !== "requeue" && nack !== "dead-letter")
     throw new TypeError(`nack must be requeue or dead-letter, not ${String(nack)}`);
   const { versions = VERSIONS, limits = {}, strict = false } = options;

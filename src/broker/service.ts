@@ -29,8 +29,8 @@ export interface Wire extends Omit<Speaker, "subscriptionEnded"> {
   readonly kind: "stream" | "messages";
   /** Whether a session was established. */
   readonly isConnected: boolean;
-  /** Say CONNECTED. */
-  connected(headers: Readonly<Record<string, string>>): void;
+  /** Say CONNECTED; `asked` is the `heart-beat` of the CONNECT. */
+  connected(headers: Readonly<Record<string, string>>, asked: string | undefined): void;
   write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body?: string): void;
   /** Close after what was sent; but a connection that is silent does not say even that. */
   leave(): void;
@@ -198,7 +198,8 @@ export class Service {
     const { options } = this.#parts;
     admit(frame.headers, options);
     this.login = frame.headers.get("login");
-    this.#wire.connected({ server: options.dialect.server, session: this.#wire.id });
+    const headers = { server: options.dialect.server, session: this.#wire.id };
+    this.#wire.connected(headers, frame.headers.get("heart-beat"));
   }
 
   #disconnect(frame: ClientFrame, fate: ReceiptFate): void {
