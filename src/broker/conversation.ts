@@ -3,6 +3,7 @@ import type { ClientFrame, Version } from "../protocol/index.js";
 import { Deliveries } from "./deliveries.js";
 import { type Destinations, REPLY_QUEUE } from "./destinations.js";
 import type { Pairs } from "./encode.js";
+import { Leftovers } from "./leftovers.js";
 import type { StoreBounds } from "./options.js";
 import type { Entry } from "./queue.js";
 import { Refusal, quoted } from "./refusal.js";
@@ -18,6 +19,8 @@ export interface Speaker {
   version(): Version;
   mayDeliver(subscription: Subscription): boolean;
   message(headers: Pairs, message: StoredMessage): void;
+  /** Say that something is wrong that no frame of the client's is about. */
+  refused(refusal: Refusal): void;
   /** Say that a subscription was ended. */
   subscriptionEnded(subscription: Subscription, message: string): void;
 }
@@ -34,6 +37,7 @@ export class Conversation implements Outlet {
   /** By id, or by destination where a client of 1.0 gave none. */
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #deliveries: Deliveries;
+  readonly #leftovers: Leftovers;
   /** By the name that the client gave: `/temp-queue/x`. */
   readonly #replyQueues = new Map<string, string>();
   #isEnded = false;
@@ -42,6 +46,7 @@ export class Conversation implements Outlet {
     this.#speaker = speaker;
     this.#destinations = destinations;
     this.#transactions = new Transactions(bounds);
+    this.#leftovers = new Leftovers(destinations.dialect);
     this.#deliveries = new Deliveries(speaker.id, destinations.dialect);
   }
 
@@ -56,14 +61,15 @@ export class Conversation implements Outlet {
   }
 
   /**
-   * Do what a frame asks for. What comes of it for subscribers goes out at the next {@link Destinations.deliver}.
+   * Do what a frame asks for. What comes of it for subscribers goes out at the next {@link Destinations.deliver}. Returns what
+   * is to be done after its receipt.
    *
    * @throws Refusal when it cannot be done.
    */
-  handle(frame: ClientFrame): void {
+  handle(frame: ClientFrame): (() => void) | undefined {
     const { headers } = frame;
     // A fault may end a connection and still have its last frame handled: what that sends counts, there is nothing else left.
-    if (this.#isEnded && (frame.command !== "SEND" || headers.has("transaction"))) return;
+    if (this.#isEnded && (frame.command !== "SEND" || headers.has("transaction"))) return undefined;
     switch (frame.command) {
       case "SEND":
         this.#send(frame);
@@ -72,8 +78,7 @@ export class Conversation implements Outlet {
         this.#subscribe(headers);
         break;
       case "UNSUBSCRIBE":
-        this.#unsubscribe(headers);
-        break;
+        return this.#unsubscribe(headers);
       case "ACK":
         this.#acknowledge("ack", headers);
         break;
@@ -92,6 +97,7 @@ export class Conversation implements Outlet {
       default: // CONNECT, STOMP and DISCONNECT concern the connection
         break;
     }
+    return undefined;
   }
 
   /** End everything: what was not acknowledged goes back, open transactions are aborted. */
@@ -101,6 +107,7 @@ export class Conversation implements Outlet {
     for (const subscription of this.#subscriptions.values()) this.#destinations.unsubscribe(subscription);
     this.#subscriptions.clear();
     this.#deliveries.clear();
+    this.#leftovers.end();
     for (const queue of this.#replyQueues.values()) this.#destinations.drop(queue);
     this.#replyQueues.clear();
   }
@@ -162,7 +169,7 @@ export class Conversation implements Outlet {
     this.#subscriptions.set(key, this.#destinations.subscribe({ id, destination, ack, prefetch }, queue, this));
   }
 
-  #unsubscribe(headers: ReadonlyMap<string, string>): void {
+  #unsubscribe(headers: ReadonlyMap<string, string>): (() => void) | undefined {
     const id = headers.get("id");
     const destination = headers.get("destination") ?? "";
     const key = keyOf(id, destination);
@@ -174,7 +181,26 @@ export class Conversation implements Outlet {
         `subscription ${quoted(subscription.destination)} lasts as long as the connection`,
         "unknown-subscription",
       );
+    this.#deliveries.forget(subscription);
+    const flight = this.#leftovers.take(subscription);
     this.#end(key, subscription);
+    return flight.length === 0 ? undefined : () => this.#land(subscription, flight);
+  }
+
+  /** Say what comes of messages that were in flight to a subscription when it ended. */
+  #land(subscription: Subscription, flight: readonly Entry[]): void {
+    const { says, keeps } = this.#destinations.dialect.unsubscribed;
+    const { id, destination, queue } = subscription;
+    for (const entry of flight) {
+      if (says === "error") {
+        const message = `there is no subscription ${quoted(id ?? destination)} any more for a message in flight`;
+        this.#speaker.refused(new Refusal(message, "unknown-message"));
+      } else {
+        const { headers } = this.#deliveries.describe(subscription, entry, this.#speaker.version());
+        this.#speaker.message(headers, entry.message);
+      }
+    }
+    if (!keeps) queue.giveBack(flight);
   }
 
   #end(key: string, subscription: Subscription): void {

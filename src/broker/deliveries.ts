@@ -27,31 +27,40 @@ export class Deliveries {
 
   /** Note that a message is sent. Returns the headers of its MESSAGE. */
   add(subscription: Subscription, entry: Entry, version: Version): Pairs {
+    const { id, headers } = this.describe(subscription, entry, version);
+    if (subscription.ack === "auto") {
+      subscription.queue.settle(entry);
+    } else {
+      const delivery: Delivery = { subscription, entry, id, transaction: undefined, node: undefined };
+      delivery.node = subscription.unacknowledged.push(delivery);
+      this.#open.set(id, delivery);
+    }
+    return headers;
+  }
+
+  /** Make the headers of a MESSAGE, and what ACK is to name. */
+  describe(
+    subscription: Subscription,
+    entry: Entry,
+    version: Version,
+  ): { readonly id: string; readonly headers: Pairs } {
     const { alwaysRedelivered, messageIdIsTagged } = this.#dialect;
     const number = ++this.#messages;
     const messageId = messageIdIsTagged
       ? `${tagOf(subscription)}@@${this.#session}@@${number}`
       : `${this.#session}-${number}`;
     const ackId = messageIdIsTagged ? messageId : `ack-${number}`;
-    const confirmed = subscription.ack !== "auto";
     const redelivered = entry.deliveries > 1;
-    if (confirmed) {
-      const id = version === "1.2" ? ackId : messageId;
-      const delivery: Delivery = { subscription, entry, id, transaction: undefined, node: undefined };
-      delivery.node = subscription.unacknowledged.push(delivery);
-      this.#open.set(id, delivery);
-    } else {
-      subscription.queue.settle(entry);
-    }
-    return [
+    const headers: Pairs = [
       ["subscription", subscription.id],
       ["destination", entry.message.destination],
       ["message-id", messageId],
       // STOMP 1.2, "MESSAGE": the ack header is there when the subscription needs acknowledgement.
-      ["ack", confirmed && version === "1.2" ? ackId : undefined],
+      ["ack", subscription.ack !== "auto" && version === "1.2" ? ackId : undefined],
       ["redelivered", redelivered || alwaysRedelivered ? redelivered : undefined],
       ...entry.message.headers,
     ];
+    return { id: version === "1.2" ? ackId : messageId, headers };
   }
 
   /**

@@ -45,6 +45,22 @@ export interface Dialect {
    * the turn leaves them out.
    */
   readonly confirmsSendLater: boolean;
+  /** What UNSUBSCRIBE leaves behind. */
+  readonly unsubscribed: {
+    /**
+     * How many messages may be in flight. Those are in flight which the subscription would get next if its client took more: what
+     * arrived in the same turn, and what waits because the client does not take what it is sent, or because
+     * its connection is silent.
+     */
+    readonly inFlight: number;
+    /** What comes for each message in flight, after the RECEIPT: the MESSAGE all the same, or an ERROR that names nothing. */
+    readonly says: "message" | "error";
+    /**
+     * Whether what was not acknowledged, and what was in flight, goes back only when the session ends; in flight with ack auto
+     * it is lost. Else all goes back at once.
+     */
+    readonly keeps: boolean;
+  };
   /** Whether every MESSAGE has `redelivered`, or only those that are. */
   readonly alwaysRedelivered: boolean;
   /**
@@ -76,6 +92,7 @@ const STRICT: Dialect = {
   errorHasLength: true,
   deliversLater: false,
   confirmsSendLater: false,
+  unsubscribed: { inFlight: 0, says: "message", keeps: false },
   alwaysRedelivered: false,
   messageIdIsTagged: false,
   prefixes: undefined,
@@ -110,6 +127,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     errorHasVersion: true,
     deliversLater: true,
     confirmsSendLater: true,
+    unsubscribed: { inFlight: 200, says: "error", keeps: true },
     alwaysRedelivered: true,
     messageIdIsTagged: true,
     prefixes: ["/topic/", "/exchange/", "/queue/", "/amq/queue/", "/reply-queue/", "/temp-queue/"],
@@ -125,6 +143,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     errorsEnd: "malformed",
     errorHasLength: false,
     deliversLater: true,
+    unsubscribed: { inFlight: 1000, says: "message", keeps: false },
     subscribesToReplies: false,
     trailer: { stream: "\n", messages: "" },
   },

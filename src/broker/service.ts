@@ -25,7 +25,7 @@ export interface BrokerParts {
 }
 
 /** What a service needs of its connection. */
-export interface Wire extends Omit<Speaker, "subscriptionEnded"> {
+export interface Wire extends Omit<Speaker, "refused" | "subscriptionEnded"> {
   readonly kind: "stream" | "messages";
   /** Whether a session was established. */
   readonly isConnected: boolean;
@@ -67,6 +67,7 @@ export class Service {
       version: (): Version => wire.version(),
       mayDeliver: (subscription) => wire.mayDeliver(subscription),
       message: (headers, message) => wire.message(headers, message),
+      refused: (refusal) => this.refuse(refusal),
       subscriptionEnded: ({ id }, message) => this.error({ message, headers: { subscription: id } }),
     };
     this.conversation = new Conversation(speaker, parts.destinations, parts.options.store);
@@ -184,8 +185,9 @@ export class Service {
       if (frame.command === "CONNECT" || frame.command === "STOMP") this.#connect(frame);
       else if (frame.command === "DISCONNECT") this.#disconnect(frame, fate);
       else {
-        this.conversation.handle(frame);
+        const then = this.conversation.handle(frame);
         this.#confirm(frame, fate);
+        then?.();
         if (frame.command === "COMMIT" || frame.command === "ABORT") this.#confirms.finish(frame);
       }
     } catch (error) {

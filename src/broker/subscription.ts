@@ -49,6 +49,8 @@ export class Subscription implements Consumer {
   turn: ListNode<Consumer> | undefined;
   readonly #prefetch: number;
   readonly #outlet: Outlet;
+  /** Set while what is in flight is taken. */
+  #inFlight: { readonly entries: Entry[]; readonly most: number; octets: number } | undefined;
 
   constructor(terms: SubscriptionTerms, queue: Queue, outlet: Outlet) {
     this.id = terms.id;
@@ -61,12 +63,29 @@ export class Subscription implements Consumer {
 
   /** Whether it may have another message. If not, an ACK or its outlet offers it to its queue again. */
   get wantsMore(): boolean {
+    const flight = this.#inFlight;
+    if (flight !== undefined) return flight.entries.length < flight.most && flight.octets > 0;
     return this.unacknowledged.size < this.#prefetch && this.#outlet.mayDeliver(this);
   }
 
   /** Send it a message. */
   deliver(entry: Entry): void {
-    this.#outlet.deliver(this, entry);
+    if (this.#inFlight === undefined) this.#outlet.deliver(this, entry);
+    else {
+      this.#inFlight.entries.push(entry);
+      this.#inFlight.octets -= entry.message.size;
+    }
+  }
+
+  /** Take its share of what waits in its queue, as if its outlet took it: so many messages at most, and little more than so many octets. */
+  takeInFlight(most: number, octets: number): readonly Entry[] {
+    const room = this.ack === "auto" ? most : Math.min(most, this.#prefetch - this.unacknowledged.size);
+    const entries: Entry[] = [];
+    this.#inFlight = { entries, most: room, octets };
+    this.queue.offer(this);
+    this.queue.pump();
+    this.#inFlight = undefined;
+    return entries;
   }
 
   /** Say that its private queue has no room for another message. */
