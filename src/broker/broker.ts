@@ -107,6 +107,14 @@ export class Broker implements AsyncDisposable {
     return this.#parts.destinations.held(destination) - this.queueDepth(destination);
   }
 
+  /**
+   * Delete a queue with all that is in it, as an operator does. Each of its subscriptions is ended by an ERROR that names it in
+   * `subscription` (and with it, in the strict dialect, the connection). Returns whether there was such a queue.
+   */
+  deleteQueue(destination: string): boolean {
+    return this.#parts.destinations.delete(destination);
+  }
+
   /** How many subscriptions get what is sent to a destination. */
   subscriptions(destination: string): number {
     return this.#parts.destinations.subscribers(destination);

@@ -22,7 +22,7 @@ export interface Speaker {
   /** Say that something is wrong that no frame of the client's is about. */
   refused(refusal: Refusal): void;
   /** Say that a subscription was ended. */
-  subscriptionEnded(subscription: Subscription, message: string): void;
+  subscriptionEnded(subscription: Subscription, refusal: Refusal): void;
 }
 
 const TEMP_QUEUE = "/temp-queue/";
@@ -120,14 +120,11 @@ export class Conversation implements Outlet {
     this.#speaker.message(this.#deliveries.add(subscription, entry, this.#speaker.version()), entry.message);
   }
 
-  overflowed(subscription: Subscription): void {
+  cancelled(subscription: Subscription, refusal: Refusal): void {
     const key = keyOf(subscription.id, subscription.destination);
     if (this.#subscriptions.get(key) !== subscription) return;
     this.#end(key, subscription);
-    this.#speaker.subscriptionEnded(
-      subscription,
-      `subscription to ${quoted(subscription.destination)} is too slow: its queue is full`,
-    );
+    this.#speaker.subscriptionEnded(subscription, refusal);
   }
 
   #send(frame: ClientFrame): void {

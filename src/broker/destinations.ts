@@ -89,7 +89,10 @@ export class Destinations implements QueueOwner {
       if (subscription.queue.hasRoom(1, message.size)) subscription.queue.push(message);
       else crowded.push(subscription);
     }
-    for (const subscription of crowded) subscription.overflowed();
+    for (const subscription of crowded) {
+      const destination = quoted(subscription.destination);
+      subscription.cancel(new Refusal(`subscription to ${destination} is too slow: its queue is full`));
+    }
   }
 
   /** Put a refused message aside. */
@@ -116,8 +119,19 @@ export class Destinations implements QueueOwner {
   drop(name: string): void {
     const queue = this.#queues.get(name);
     if (queue === undefined) return;
-    while (queue.dropOldest());
     this.#queues.delete(name);
+    queue.delete();
+  }
+
+  /** Forget a queue, and end its subscriptions. Returns whether there was one. */
+  delete(name: string): boolean {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return false;
+    const subscriptions = [...queue.subscriptions];
+    this.drop(name);
+    for (const subscription of subscriptions)
+      subscription.cancel(new Refusal(`queue ${quoted(name)} was deleted`, "cancelled"));
+    return true;
   }
 
   /** Make a subscription to a topic, or to the queue `queue`. */

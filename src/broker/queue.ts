@@ -1,5 +1,6 @@
 /** A queue: messages in order, and the subscriptions that compete for them. */
 import { LinkedList, type ListNode } from "./linked-list.js";
+import type { Refusal } from "./refusal.js";
 import type { StoredMessage } from "./stored-message.js";
 
 /** A message in a queue. */
@@ -27,6 +28,8 @@ export interface Consumer {
   readonly wantsMore: boolean;
   /** Send it a message. */
   deliver(entry: Entry): void;
+  /** End it; `refusal` says why. */
+  cancel(refusal: Refusal): void;
 }
 
 /** What a queue tells its owner. */
@@ -54,6 +57,7 @@ export class Queue {
   #position = 0;
   #held = 0;
   #bytes = 0;
+  #isDeleted = false;
 
   constructor(name: string, bounds: QueueBounds, owner: QueueOwner) {
     this.name = name;
@@ -98,6 +102,12 @@ export class Queue {
     return true;
   }
 
+  /** Forget all messages, and those that are given back later. */
+  delete(): void {
+    this.#isDeleted = true;
+    while (this.dropOldest());
+  }
+
   /** Forget a message that was taken: it was acknowledged. */
   settle(entry: Entry): void {
     this.#held--;
@@ -108,6 +118,10 @@ export class Queue {
 
   /** Take messages back that were sent and not acknowledged. */
   giveBack(entries: readonly Entry[]): void {
+    if (this.#isDeleted) {
+      for (const entry of entries) this.settle(entry);
+      return;
+    }
     let place = this.#returned.first;
     for (const entry of [...entries].sort((one, other) => one.position - other.position)) {
       const { last } = this.#returned;

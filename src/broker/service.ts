@@ -68,7 +68,7 @@ export class Service {
       mayDeliver: (subscription) => wire.mayDeliver(subscription),
       message: (headers, message) => wire.message(headers, message),
       refused: (refusal) => this.refuse(refusal),
-      subscriptionEnded: ({ id }, message) => this.error({ message, headers: { subscription: id } }),
+      subscriptionEnded: ({ id }, refusal) => this.refuse(refusal, undefined, { subscription: id }),
     };
     this.conversation = new Conversation(speaker, parts.destinations, parts.options.store);
   }

@@ -1,6 +1,7 @@
 /** A subscription of a client, from the broker's side. */
 import { LinkedList, type ListNode } from "./linked-list.js";
 import type { Consumer, Entry, Queue } from "./queue.js";
+import type { Refusal } from "./refusal.js";
 
 /** How messages of a subscription are acknowledged. */
 export type AckMode = "auto" | "client" | "client-individual";
@@ -23,8 +24,8 @@ export interface Outlet {
   mayDeliver(subscription: Subscription): boolean;
   /** Send a MESSAGE. */
   deliver(subscription: Subscription, entry: Entry): void;
-  /** Its private queue has no room for another message. */
-  overflowed(subscription: Subscription): void;
+  /** The broker ends it; `refusal` says why. */
+  cancelled(subscription: Subscription, refusal: Refusal): void;
 }
 
 /** What makes a subscription what it is. */
@@ -88,8 +89,8 @@ export class Subscription implements Consumer {
     return entries;
   }
 
-  /** Say that its private queue has no room for another message. */
-  overflowed(): void {
-    this.#outlet.overflowed(this);
+  /** End it; `refusal` says why. */
+  cancel(refusal: Refusal): void {
+    this.#outlet.cancelled(this, refusal);
   }
 }
