@@ -1,7 +1,7 @@
 /** What one client has asked for: its subscriptions, transactions and reply queues, and what each of its frames does. */
 import type { ClientFrame, Version } from "../protocol/index.js";
 import { Deliveries } from "./deliveries.js";
-import { type Destinations, REPLY_QUEUE } from "./destinations.js";
+import type { Destinations } from "./destinations.js";
 import type { Pairs } from "./encode.js";
 import { Leftovers } from "./leftovers.js";
 import type { StoreBounds } from "./options.js";
@@ -70,6 +70,7 @@ export class Conversation implements Outlet {
     const { headers } = frame;
     // A fault may end a connection and still have its last frame handled: what that sends counts, there is nothing else left.
     if (this.#isEnded && (frame.command !== "SEND" || headers.has("transaction"))) return undefined;
+    if (this.#destinations.dialect.ignored.includes(frame.command)) return undefined;
     switch (frame.command) {
       case "SEND":
         this.#send(frame);
@@ -129,11 +130,12 @@ export class Conversation implements Outlet {
 
   #send(frame: ClientFrame): void {
     const { headers } = frame;
-    const transaction = headers.get("transaction");
+    const { passedOn, ignored } = this.#destinations.dialect;
+    const transaction = ignored.includes("BEGIN") ? undefined : headers.get("transaction");
     const replyTo = headers.get("reply-to");
-    const reply = replyTo?.startsWith(TEMP_QUEUE) && !this.#isEnded ? this.#replyQueue(replyTo) : undefined;
+    const reply = replyTo === undefined || this.#isEnded ? undefined : this.#replyQueue(replyTo);
     const destination = this.#resolve(headers.get("destination") ?? "");
-    const message = StoredMessage.of(frame, destination, reply, this.#destinations.dialect.passedOn);
+    const message = StoredMessage.of(frame, destination, reply, passedOn);
     if (transaction !== undefined) {
       this.#transactions.add(transaction, { type: "send", message });
       return;
@@ -145,15 +147,22 @@ export class Conversation implements Outlet {
   #subscribe(headers: ReadonlyMap<string, string>): void {
     const id = headers.get("id");
     const destination = headers.get("destination") ?? "";
-    const ack = headers.get("ack") ?? "auto";
-    if (!isAckMode(ack))
-      throw new Refusal(`ack mode ${quoted(ack)} is unknown: it is auto, client or client-individual`);
+    const ack = this.#ackMode(headers.get("ack") ?? "auto");
     const prefetch = prefetchOf(headers);
-    if (destination.startsWith(TEMP_QUEUE) && this.#destinations.dialect.subscribesToReplies) {
+    if (destination.startsWith(TEMP_QUEUE) && this.#destinations.dialect.replyQueues?.subscribes === true) {
       throw new Refusal(`${quoted(destination)} is subscribed to by sending with it as reply-to`);
     }
-    if (destination.startsWith(REPLY_QUEUE)) throw new Refusal(`${quoted(destination)} is private to a connection`);
+    if (this.#destinations.isPrivate(destination))
+      throw new Refusal(`${quoted(destination)} is private to a connection`);
     this.#add(id, destination, ack, prefetch, this.#resolve(destination));
+  }
+
+  #ackMode(asked: string): AckMode {
+    const { takenAsAuto } = this.#destinations.dialect;
+    if (takenAsAuto === "all") return "auto";
+    if (isAckMode(asked)) return asked;
+    if (takenAsAuto === "unknown") return "auto";
+    throw new Refusal(`ack mode ${quoted(asked)} is unknown: it is auto, client or client-individual`);
   }
 
   #add(id: string | undefined, destination: string, ack: AckMode, prefetch: number, queue: string): void {
@@ -173,7 +182,7 @@ export class Conversation implements Outlet {
     const subscription = this.#subscriptions.get(key);
     if (subscription === undefined)
       throw new Refusal(`there is no subscription ${quoted(id ?? destination)}`, "unknown-subscription");
-    if (this.#destinations.dialect.subscribesToReplies && this.#replyQueues.has(subscription.destination))
+    if (this.#destinations.dialect.replyQueues?.subscribes === true && this.#replyQueues.has(subscription.destination))
       throw new Refusal(
         `subscription ${quoted(subscription.destination)} lasts as long as the connection`,
         "unknown-subscription",
@@ -239,22 +248,26 @@ export class Conversation implements Outlet {
     queue.offer(subscription);
   }
 
-  /** The queue that a destination of the client's names. */
+  /** The queue, or topic, that a destination of the client's names. */
   #resolve(destination: string): string {
     if (destination === "") throw new Refusal("the destination is empty", "empty-destination");
     const { prefixes } = this.#destinations.dialect;
-    if (prefixes !== undefined && destination.startsWith("/") && !prefixes.some((it) => destination.startsWith(it)))
+    if (prefixes !== undefined && destination.startsWith("/") && !prefixes.some((it) => destination.startsWith(it))) {
       throw new Refusal(`${quoted(destination)} begins with none of ${prefixes.join(", ")}`, "unknown-destination");
-    return destination.startsWith(TEMP_QUEUE) ? this.#replyQueue(destination) : destination;
+    }
+    return this.#replyQueue(destination) ?? destination;
   }
 
-  #replyQueue(name: string): string {
+  /** The queue of this connection that a destination names as `/temp-queue/…`, if it does; it is made if need be. */
+  #replyQueue(name: string): string | undefined {
+    const { replyQueues } = this.#destinations.dialect;
+    if (replyQueues === undefined || !name.startsWith(TEMP_QUEUE)) return undefined;
     let queue = this.#replyQueues.get(name);
     if (queue === undefined) {
       if (this.#replyQueues.size >= MOST_REPLY_QUEUES)
         throw new Refusal(`the connection has ${MOST_REPLY_QUEUES} reply queues, which is the limit`);
-      queue = `${REPLY_QUEUE}${this.#speaker.id}-${this.#replyQueues.size + 1}`;
-      if (this.#destinations.dialect.subscribesToReplies) this.#add(name, name, "auto", Infinity, queue);
+      queue = `${replyQueues.prefix}${this.#speaker.id}-${this.#replyQueues.size + 1}`;
+      if (replyQueues.subscribes) this.#add(name, name, "auto", Infinity, queue);
       else this.#destinations.queue(queue);
       this.#replyQueues.set(name, queue);
     }

@@ -9,9 +9,6 @@ import { Topics } from "./topics.js";
 
 /** Where refused messages go. */
 export const DEAD_LETTERS = "/queue/DLQ";
-const TOPIC = "/topic/";
-/** Private to a connection, which knows them as `/temp-queue/…`. */
-export const REPLY_QUEUE = "/reply-queue/";
 
 /** Queues by name, topics, and what is to be delivered next. A destination that is no topic is a queue. */
 export class Destinations implements QueueOwner {
@@ -27,6 +24,12 @@ export class Destinations implements QueueOwner {
     this.dialect = dialect;
   }
 
+  /** Whether a destination is a reply queue: private to a connection, which knows it as `/temp-queue/…`. */
+  isPrivate(destination: string): boolean {
+    const { replyQueues } = this.dialect;
+    return replyQueues !== undefined && destination.startsWith(replyQueues.prefix);
+  }
+
   /** How many messages wait in a queue. */
   depth(destination: string): number {
     return this.#queues.get(destination)?.depth ?? 0;
@@ -39,7 +42,7 @@ export class Destinations implements QueueOwner {
 
   /** How many subscriptions get what is sent to a destination. */
   subscribers(destination: string): number {
-    if (!isTopic(destination)) return this.#queues.get(destination)?.subscriptions.size ?? 0;
+    if (!this.#isTopic(destination)) return this.#queues.get(destination)?.subscriptions.size ?? 0;
     let count = 0;
     for (const _ of this.#topics.subscribers(destination)) count++;
     return count;
@@ -54,7 +57,7 @@ export class Destinations implements QueueOwner {
     const sums = new Map<string, { count: number; bytes: number }>();
     let total = this.#bytes;
     for (const { destination, size } of messages) {
-      if (isTopic(destination)) continue;
+      if (this.#isTopic(destination)) continue;
       const sum = sums.get(destination) ?? { count: 0, bytes: 0 };
       sum.count++;
       sum.bytes += size;
@@ -78,9 +81,9 @@ export class Destinations implements QueueOwner {
   /** Put a message where it is to go; that there is room was checked. It goes out at the next {@link Destinations.deliver}. */
   publish(message: StoredMessage): void {
     const { destination } = message;
-    if (!isTopic(destination)) {
+    if (!this.#isTopic(destination)) {
       // A reply queue is gone with its connection, and a late reply with it.
-      const queue = destination.startsWith(REPLY_QUEUE) ? this.#queues.get(destination) : this.queue(destination);
+      const queue = this.isPrivate(destination) ? this.#queues.get(destination) : this.queue(destination);
       queue?.push(message);
       return;
     }
@@ -136,7 +139,7 @@ export class Destinations implements QueueOwner {
 
   /** Make a subscription to a topic, or to the queue `queue`. */
   subscribe(terms: SubscriptionTerms, queue: string, outlet: Outlet): Subscription {
-    const topic = isTopic(queue);
+    const topic = this.#isTopic(queue);
     const source = topic
       ? new Queue(queue, this.#bounds, { changed: (it) => this.changed(it), grown: () => undefined })
       : this.queue(queue);
@@ -150,7 +153,7 @@ export class Destinations implements QueueOwner {
   unsubscribe(subscription: Subscription): void {
     const { queue, unacknowledged } = subscription;
     queue.remove(subscription);
-    if (isTopic(queue.name)) this.#topics.remove(subscription);
+    if (this.#isTopic(queue.name)) this.#topics.remove(subscription);
     else queue.giveBack([...unacknowledged].map(({ entry }) => entry));
   }
 
@@ -161,7 +164,7 @@ export class Destinations implements QueueOwner {
       this.#changed = new Set();
       for (const queue of changed) {
         queue.pump();
-        if (queue.isIdle && !queue.name.startsWith(REPLY_QUEUE) && this.#queues.get(queue.name) === queue)
+        if (queue.isIdle && !this.isPrivate(queue.name) && this.#queues.get(queue.name) === queue)
           this.#queues.delete(queue.name);
       }
     }
@@ -174,8 +177,8 @@ export class Destinations implements QueueOwner {
   grown(bytes: number): void {
     this.#bytes += bytes;
   }
-}
 
-function isTopic(destination: string): boolean {
-  return destination.startsWith(TOPIC);
+  #isTopic(destination: string): boolean {
+    return destination.startsWith(this.dialect.topicPrefix) && !this.isPrivate(destination);
+  }
 }

@@ -1,9 +1,10 @@
 /** Where brokers differ in what they may do, in one table. */
+import type { ClientCommand } from "../protocol/index.js";
 import type { HeartBeatPolicy } from "./heart-beat-offer.js";
 import type { RefusalReason } from "./refusal.js";
 
 /** Whose behaviour a broker follows. */
-export type DialectName = "strict" | "rabbitmq" | "activemq";
+export type DialectName = "strict" | "rabbitmq" | "activemq" | "spring";
 
 /** How a dialect refuses. */
 export interface RefusalManner {
@@ -18,7 +19,7 @@ export interface RefusalManner {
 /** What a dialect decides. */
 export interface Dialect {
   /** The `server` header of CONNECTED. */
-  readonly server: string;
+  readonly server: string | undefined;
   /** The `heart-beat` header of CONNECTED. */
   readonly heartBeat: HeartBeatPolicy;
   readonly nack: "requeue" | "dead-letter";
@@ -72,8 +73,19 @@ export interface Dialect {
   readonly prefixes: readonly string[] | undefined;
   /** Headers of SEND that go into MESSAGE though they are the sender's own business. */
   readonly passedOn: readonly string[];
-  /** What a SEND with `reply-to:/temp-queue/x` does, besides making the queue: subscribe to it, unasked. */
-  readonly subscribesToReplies: boolean;
+  /**
+   * What `/temp-queue/x` is: a queue of the connection's own, which others know by this prefix and the id of the session, and to
+   * which a SEND with it as `reply-to` subscribes, unasked, if `subscribes`. `undefined`: a destination like others.
+   */
+  readonly replyQueues: { readonly prefix: string; readonly subscribes: boolean } | undefined;
+  /** How the destinations begin that are topics; with `""` there are no queues. */
+  readonly topicPrefix: string;
+  /** Frames about which nothing is done. Without BEGIN there are no transactions, and SEND does not ask for one. */
+  readonly ignored: readonly ClientCommand[];
+  /** Whether receipts are sent, ever. */
+  readonly hasReceipts: boolean;
+  /** What is taken as ack auto: nothing else, modes that are unknown, or all. */
+  readonly takenAsAuto: "none" | "unknown" | "all";
   /** What follows each frame: on a stream, and in a message. */
   readonly trailer: { readonly stream: string; readonly messages: string };
   /** Whether a client over WebSocket gets the last words before its end: an ERROR that ends it, the receipt of DISCONNECT. */
@@ -97,12 +109,19 @@ const STRICT: Dialect = {
   messageIdIsTagged: false,
   prefixes: undefined,
   passedOn: [],
-  subscribesToReplies: true,
+  replyQueues: { prefix: "/reply-queue/", subscribes: true },
+  topicPrefix: "/topic/",
+  ignored: [],
+  hasReceipts: true,
+  takenAsAuto: "none",
   trailer: { stream: "", messages: "" },
   lastWordsInMessages: true,
 };
 
-/** As RabbitMQ 3.10 and ActiveMQ Classic 5.17 were seen to behave. */
+/**
+ * As RabbitMQ 3.10 and ActiveMQ Classic 5.17 were seen to behave; and as Spring's simple broker is known to: it has topics alone, and
+ * passes over what it does not know.
+ */
 export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
   strict: STRICT,
   rabbitmq: {
@@ -144,7 +163,18 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     errorHasLength: false,
     deliversLater: true,
     unsubscribed: { inFlight: 1000, says: "message", keeps: false },
-    subscribesToReplies: false,
+    replyQueues: { prefix: "/remote-temp-queue/ID:", subscribes: false },
+    takenAsAuto: "unknown",
     trailer: { stream: "\n", messages: "" },
+  },
+  spring: {
+    ...STRICT,
+    server: undefined,
+    heartBeat: { outgoing: 0, incoming: 0 },
+    replyQueues: undefined,
+    topicPrefix: "",
+    ignored: ["ACK", "NACK", "BEGIN", "COMMIT", "ABORT"],
+    hasReceipts: false,
+    takenAsAuto: "all",
   },
 };

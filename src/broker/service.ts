@@ -200,8 +200,9 @@ export class Service {
     const { options } = this.#parts;
     admit(frame.headers, options);
     this.login = frame.headers.get("login");
-    const headers = { server: options.dialect.server, session: this.#wire.id };
-    this.#wire.connected(headers, frame.headers.get("heart-beat"));
+    const { server } = options.dialect;
+    const session = this.#wire.id;
+    this.#wire.connected(server === undefined ? { session } : { server, session }, frame.headers.get("heart-beat"));
   }
 
   #disconnect(frame: ClientFrame, fate: ReceiptFate): void {
@@ -225,6 +226,7 @@ export class Service {
 
   #receipt(frame: ClientFrame | undefined): void {
     const receipt = frame?.headers.get("receipt");
-    if (receipt !== undefined) this.#wire.write("RECEIPT", [["receipt-id", receipt]]);
+    if (receipt !== undefined && this.#parts.options.dialect.hasReceipts)
+      this.#wire.write("RECEIPT", [["receipt-id", receipt]]);
   }
 }

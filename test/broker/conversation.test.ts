@@ -242,9 +242,11 @@ describe("a reply queue", () => {
     await client.tell("SEND", { destination: "/queue/a", "reply-to": "/temp-queue/x" });
     await using server = await RawClient.connect(broker);
     const [request] = await server.subscribe("/queue/a");
-    await server.send(request?.headers.get("reply-to") ?? "", "pong");
+    const replyTo = request?.headers.get("reply-to") ?? "";
+    expect(replyTo).toBe("/remote-temp-queue/ID:session-1-1");
+    await server.send(replyTo, "pong");
     expect(brief(await client.heard())).toEqual(["pong"]);
     await client.tell("UNSUBSCRIBE", { id: "/temp-queue/x" });
-    expect(broker.queueDepth("/reply-queue/session-1-1")).toBe(1);
+    expect(broker.queueDepth(replyTo)).toBe(1);
   });
 });
