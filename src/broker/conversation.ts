@@ -9,6 +9,7 @@ import type { Entry } from "./queue.js";
 import { Refusal, quoted } from "./refusal.js";
 import { StoredMessage } from "./stored-message.js";
 import type { AckMode, Delivery, Outlet, Subscription } from "./subscription.js";
+import { Subscriptions } from "./subscriptions.js";
 import { Transactions } from "./transactions.js";
 
 /** What a conversation needs of its connection. */
@@ -26,7 +27,6 @@ export interface Speaker {
 }
 
 const TEMP_QUEUE = "/temp-queue/";
-const MOST_SUBSCRIPTIONS = 100_000;
 const MOST_REPLY_QUEUES = 1000;
 
 /** The client's side of the broker's state. It ends with the connection. */
@@ -34,8 +34,7 @@ export class Conversation implements Outlet {
   readonly #speaker: Speaker;
   readonly #destinations: Destinations;
   readonly #transactions: Transactions;
-  /** By id, or by destination where a client of 1.0 gave none. */
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions: Subscriptions;
   readonly #deliveries: Deliveries;
   readonly #leftovers: Leftovers;
   /** By the name that the client gave: `/temp-queue/x`. */
@@ -46,13 +45,14 @@ export class Conversation implements Outlet {
     this.#speaker = speaker;
     this.#destinations = destinations;
     this.#transactions = new Transactions(bounds);
+    this.#subscriptions = new Subscriptions(destinations.dialect);
     this.#leftovers = new Leftovers(destinations.dialect);
     this.#deliveries = new Deliveries(speaker.id, destinations.dialect);
   }
 
   /** The subscriptions, those to reply queues included. */
   get subscriptions(): Iterable<Subscription> {
-    return this.#subscriptions.values();
+    return this.#subscriptions;
   }
 
   /** How many messages were sent to the client and not acknowledged. */
@@ -105,7 +105,7 @@ export class Conversation implements Outlet {
   end(): void {
     this.#isEnded = true;
     this.#transactions.clear();
-    for (const subscription of this.#subscriptions.values()) this.#destinations.unsubscribe(subscription);
+    for (const subscription of this.#subscriptions) this.#destinations.unsubscribe(subscription);
     this.#subscriptions.clear();
     this.#deliveries.clear();
     this.#leftovers.end();
@@ -122,9 +122,8 @@ export class Conversation implements Outlet {
   }
 
   cancelled(subscription: Subscription, refusal: Refusal): void {
-    const key = keyOf(subscription.id, subscription.destination);
-    if (this.#subscriptions.get(key) !== subscription) return;
-    this.#end(key, subscription);
+    if (!this.#subscriptions.has(subscription)) return;
+    this.#end(subscription);
     this.#speaker.subscriptionEnded(subscription, refusal);
   }
 
@@ -166,20 +165,14 @@ export class Conversation implements Outlet {
   }
 
   #add(id: string | undefined, destination: string, ack: AckMode, prefetch: number, queue: string): void {
-    const key = keyOf(id, destination);
-    if (this.#subscriptions.has(key))
-      throw new Refusal(`there is a subscription ${quoted(id ?? destination)} already`, "duplicate-subscription");
-    if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS) {
-      throw new Refusal(`the connection has ${MOST_SUBSCRIPTIONS} subscriptions, which is the limit`);
-    }
-    this.#subscriptions.set(key, this.#destinations.subscribe({ id, destination, ack, prefetch }, queue, this));
+    this.#subscriptions.check(id, destination);
+    this.#subscriptions.add(this.#destinations.subscribe({ id, destination, ack, prefetch }, queue, this));
   }
 
   #unsubscribe(headers: ReadonlyMap<string, string>): (() => void) | undefined {
     const id = headers.get("id");
     const destination = headers.get("destination") ?? "";
-    const key = keyOf(id, destination);
-    const subscription = this.#subscriptions.get(key);
+    const subscription = this.#subscriptions.find(id, destination);
     if (subscription === undefined)
       throw new Refusal(`there is no subscription ${quoted(id ?? destination)}`, "unknown-subscription");
     if (this.#destinations.dialect.replyQueues?.subscribes === true && this.#replyQueues.has(subscription.destination))
@@ -189,7 +182,7 @@ export class Conversation implements Outlet {
       );
     this.#deliveries.forget(subscription);
     const flight = this.#leftovers.take(subscription);
-    this.#end(key, subscription);
+    this.#end(subscription);
     return flight.length === 0 ? undefined : () => this.#land(subscription, flight);
   }
 
@@ -209,14 +202,14 @@ export class Conversation implements Outlet {
     if (!keeps) queue.giveBack(flight);
   }
 
-  #end(key: string, subscription: Subscription): void {
-    this.#subscriptions.delete(key);
+  #end(subscription: Subscription): void {
+    this.#subscriptions.remove(subscription);
     this.#deliveries.forget(subscription);
     this.#destinations.unsubscribe(subscription);
   }
 
   #acknowledge(type: "ack" | "nack", headers: ReadonlyMap<string, string>): void {
-    const delivery = this.#deliveries.find(headers, this.#speaker.version(), this.#subscriptions.values());
+    const delivery = this.#deliveries.find(headers, this.#speaker.version(), this.#subscriptions);
     const deadLetter = this.#destinations.dialect.nack === "dead-letter" || headers.get("requeue") === "false";
     const transaction = headers.get("transaction");
     if (transaction === undefined) this.#settle(type, delivery, deadLetter);
@@ -277,10 +270,6 @@ export class Conversation implements Outlet {
 
 function isAckMode(text: string): text is AckMode {
   return text === "auto" || text === "client" || text === "client-individual";
-}
-
-function keyOf(id: string | undefined, destination: string): string {
-  return id === undefined ? `destination ${destination}` : `id ${id}`;
 }
 
 /** How many messages may be unacknowledged, as RabbitMQ and ActiveMQ are told. */

@@ -84,6 +84,8 @@ export interface Dialect {
   readonly ignored: readonly ClientCommand[];
   /** Whether receipts are sent, ever. */
   readonly hasReceipts: boolean;
+  /** Whether a second subscription may take the id of a first, which then lasts as long as the connection. */
+  readonly sameIdTwice: boolean;
   /** What is taken as ack auto: nothing else, modes that are unknown, or all. */
   readonly takenAsAuto: "none" | "unknown" | "all";
   /** What follows each frame: on a stream, and in a message. */
@@ -113,6 +115,7 @@ const STRICT: Dialect = {
   topicPrefix: "/topic/",
   ignored: [],
   hasReceipts: true,
+  sameIdTwice: false,
   takenAsAuto: "none",
   trailer: { stream: "", messages: "" },
   lastWordsInMessages: true,
@@ -164,6 +167,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     deliversLater: true,
     unsubscribed: { inFlight: 1000, says: "message", keeps: false },
     replyQueues: { prefix: "/remote-temp-queue/ID:", subscribes: false },
+    sameIdTwice: true,
     takenAsAuto: "unknown",
     trailer: { stream: "\n", messages: "" },
   },

@@ -59,6 +59,19 @@ describe("a queue that is deleted", () => {
     expect(brief(heard)).toEqual(["RECEIPT r"]);
   });
 
+  it("ends a connection that has several subscriptions to it once", async () => {
+    await using broker = new Broker({ store: { messages: 10, bytes: 3000, totalBytes: 3000 } });
+    await using client = await RawClient.connect(broker);
+    for (const id of ["1", "2"]) await client.subscribe("/queue/a", { id, ack: "client", "prefetch-count": "1" });
+    await client.send("/queue/a", "1", "2");
+    await client.heard();
+    broker.deleteQueue("/queue/a");
+    expect(brief(await client.heard())).toEqual(['ERROR queue "/queue/a" was deleted']);
+    await using other = await RawClient.connect(broker);
+    const [error] = await other.tell("SEND", { destination: "/queue/b" }, "x".repeat(3000));
+    expect(error?.headers.get("message")).toMatch(/it holds 0 bytes/);
+  });
+
   it("is not there to be deleted again, nor a topic", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     await using client = await RawClient.connect(broker);
