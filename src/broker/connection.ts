@@ -63,7 +63,7 @@ export class ServedConnection implements BrokerConnection {
       mayDeliver: (subscription) => this.#isOpen && this.#outflow.mayDeliver(subscription),
       connected: (headers, asked) => this.#connected(headers, asked),
       message: (headers, message) => this.#message(headers, message),
-      write: (command, headers, body) => this.#write(command, headers, body),
+      write: (command, headers, body, hasLength) => this.#write(command, headers, body, hasLength),
       leave: () => this.#leave(),
       wait: (ms, then) => this.#wait(ms, then),
       silence: () => this.silence(),
@@ -171,16 +171,20 @@ export class ServedConnection implements BrokerConnection {
   #message(headers: Pairs, message: StoredMessage): void {
     // Many clients take text messages only: binary ones are for what is no text.
     const body = this.#transport.kind === "messages" ? (message.text() ?? message.body) : message.body;
-    this.#write("MESSAGE", headers, body);
+    const { messageHasLength: which } = this.#parts.options.dialect;
+    const hasLength = which === "always" || (which === "as-sent" ? message.isCounted : body.length > 0);
+    this.#write("MESSAGE", headers, body, hasLength);
   }
 
-  #write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body: string | Uint8Array = ""): void {
+  #write(
+    command: Exclude<ServerCommand, "CONNECTED">,
+    headers: Pairs,
+    body: string | Uint8Array = "",
+    hasLength = true,
+  ): void {
     if (!this.#isOpen) return;
     let chunk: string | Uint8Array | undefined;
     try {
-      const { errorHasLength } = this.#parts.options.dialect;
-      // Without a length the first NUL would end the body.
-      const hasLength = command !== "ERROR" || errorHasLength || (typeof body === "string" && body.includes("\0"));
       chunk = encodeFor(this.#session, command, headers, body, hasLength);
     } catch (error) {
       if (!(error instanceof InvalidStateError)) throw error; // a second ERROR, after a refused CONNECT

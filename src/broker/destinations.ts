@@ -102,7 +102,7 @@ export class Destinations implements QueueOwner {
   deadLetter(message: StoredMessage): void {
     if (message.destination === DEAD_LETTERS) return;
     const headers = [...message.headers, ["original-destination", message.destination] as const];
-    const letter = new StoredMessage(DEAD_LETTERS, headers, message.body);
+    const letter = new StoredMessage(DEAD_LETTERS, headers, message.body, message.isCounted);
     const queue = this.queue(DEAD_LETTERS);
     while (!queue.hasRoom(1, letter.size)) if (!queue.dropOldest()) return;
     queue.push(letter);

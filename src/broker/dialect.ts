@@ -33,6 +33,8 @@ export interface Dialect {
   readonly errorNamesReceipt: boolean;
   /** Whether an ERROR says in `version` which versions are spoken, whatever it is about. */
   readonly errorHasVersion: boolean;
+  /** Which MESSAGEs have a `content-length`: all, those with a body, or those whose SEND had one. */
+  readonly messageHasLength: "always" | "non-empty" | "as-sent";
   /** Whether an ERROR has a `content-length`. */
   readonly errorHasLength: boolean;
   /**
@@ -103,6 +105,7 @@ const STRICT: Dialect = {
   refusalEnds: true,
   errorNamesReceipt: true,
   errorHasVersion: false,
+  messageHasLength: "always",
   errorHasLength: true,
   deliversLater: false,
   confirmsSendLater: false,
@@ -147,6 +150,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     refusalEnds: false,
     errorNamesReceipt: false,
     errorHasVersion: true,
+    messageHasLength: "non-empty",
     deliversLater: true,
     confirmsSendLater: true,
     unsubscribed: { inFlight: 200, says: "error", keeps: true },
@@ -163,6 +167,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     heartBeat: "as-asked",
     nack: "dead-letter",
     errorsEnd: "malformed",
+    messageHasLength: "as-sent",
     errorHasLength: false,
     deliversLater: true,
     unsubscribed: { inFlight: 1000, says: "message", keeps: false },

@@ -31,7 +31,7 @@ export interface Wire extends Omit<Speaker, "refused" | "subscriptionEnded"> {
   readonly isConnected: boolean;
   /** Say CONNECTED; `asked` is the `heart-beat` of the CONNECT. */
   connected(headers: Readonly<Record<string, string>>, asked: string | undefined): void;
-  write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body?: string): void;
+  write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body?: string, hasLength?: boolean): void;
   /** Close after what was sent; but a connection that is silent does not say even that. */
   leave(): void;
   /** Handle no frame for so many ms, then call `then` and go on. */
@@ -97,7 +97,8 @@ export class Service {
     const closes = close ?? (this.#wire.isConnected ? dialect.errorsEnd === "always" : dialect.refusalEnds);
     if (!closes || this.#hasLastWords) {
       if (confirmed === "before") this.#receipt(frame);
-      this.#wire.write("ERROR", [...own, ...others], body);
+      // Without a length the first NUL would end the body.
+      this.#wire.write("ERROR", [...own, ...others], body, dialect.errorHasLength || body.includes("\0"));
       if (confirmed === "after") this.#receipt(frame);
     }
     if (closes) this.#wire.leave();

@@ -26,12 +26,20 @@ export class StoredMessage {
   readonly body: Uint8Array;
   /** What it counts against the bounds of a queue, in octets. */
   readonly size: number;
+  /** Whether its SEND had a `content-length`. */
+  readonly isCounted: boolean;
   #text: { readonly value: string | undefined } | undefined;
 
-  constructor(destination: string, headers: readonly (readonly [string, string])[], body: Uint8Array) {
+  constructor(
+    destination: string,
+    headers: readonly (readonly [string, string])[],
+    body: Uint8Array,
+    isCounted: boolean,
+  ) {
     this.destination = destination;
     this.headers = headers;
     this.body = body;
+    this.isCounted = isCounted;
     this.size = headers.reduce((sum, [name, value]) => sum + name.length + value.length, OVERHEAD + body.length);
   }
 
@@ -48,7 +56,7 @@ export class StoredMessage {
       else if (!OWN_HEADERS.has(name) || passedOn.includes(name)) headers.push([name, value]);
     }
     // A copy: the frame's octets are a view that keeps the whole chunk they came in.
-    return new StoredMessage(destination, headers, frame.body.slice());
+    return new StoredMessage(destination, headers, frame.body.slice(), frame.headers.has("content-length"));
   }
 
   /** The body as text; `undefined` if it is not valid UTF-8. */

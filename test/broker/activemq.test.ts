@@ -34,6 +34,17 @@ describe.each(VERSIONS)("ActiveMQ in STOMP %s", (version) => {
     expect(broker.subscriptions("/queue/a")).toBe(0);
   });
 
+  it.each(["stream", "messages"] as const)("counts a body over a %s if its SEND did", async (kind) => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker, { versions: [version], memory: { kind } });
+    await client.subscribe("/queue/a", { ack: "client" });
+    client.sayRaw("SEND\ndestination:/queue/a\n\nté\0");
+    client.sayRaw("SEND\ndestination:/queue/a\ncontent-length:2\n\na\0\0");
+    const heard = await client.heard();
+    expect(heard.map(({ headers }) => headers.get("content-length"))).toEqual([undefined, "2"]);
+    expect(brief(heard)).toEqual(["té", "a\0"]);
+  });
+
   it("takes an ack mode that it does not know as auto", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { versions: [version] });

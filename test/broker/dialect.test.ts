@@ -97,6 +97,15 @@ describe("the dialect of RabbitMQ", () => {
     expect(await client.settle("ACK", message)).toEqual([]);
   });
 
+  it("counts a body unless it is empty", async () => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker);
+    await client.subscribe("/queue/a");
+    client.sayRaw("SEND\ndestination:/queue/a\n\n\0SEND\ndestination:/queue/a\n\n1\0");
+    const heard = await client.heard();
+    expect(heard.map(({ headers }) => headers.get("content-length"))).toEqual([undefined, "1"]);
+  });
+
   it("writes a line feed after each frame", async () => {
     for (const kind of ["stream", "messages"] as const) {
       await using broker = new Broker({ dialect });

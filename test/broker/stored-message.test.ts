@@ -43,14 +43,14 @@ describe("a message that is kept", () => {
 
   it("is text if it is valid UTF-8, a byte order mark included", () => {
     const textOf = (...octets: number[]): string | undefined =>
-      new StoredMessage("/queue/a", [], new Uint8Array(octets)).text();
+      new StoredMessage("/queue/a", [], new Uint8Array(octets), true).text();
     expect(textOf(0xef, 0xbb, 0xbf, 0x61, 0)).toBe("\uFEFFa\0");
     expect(textOf(0xff)).toBeUndefined();
     expect(textOf()).toBe("");
   });
 
   it("counts its headers and its body", () => {
-    expect(new StoredMessage("/queue/a", [["ab", "cde"]], new Uint8Array(10)).size).toBe(256 + 5 + 10);
+    expect(new StoredMessage("/queue/a", [["ab", "cde"]], new Uint8Array(10), true).size).toBe(256 + 5 + 10);
   });
 });
 
