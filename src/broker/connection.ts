@@ -16,6 +16,7 @@ import type { Transport } from "../transport.js";
 import type { BrokerConnection, ErrorAnswer, SubscriptionInfo } from "./broker-connection.js";
 import { type Pairs, encodeFor } from "./encode.js";
 import { HeartBeatOffer } from "./heart-beat-offer.js";
+import { readOneFrame } from "./one-frame.js";
 import { Outflow } from "./outflow.js";
 import { Refusal } from "./refusal.js";
 import { type BrokerParts, Service } from "./service.js";
@@ -132,7 +133,10 @@ export class ServedConnection implements BrokerConnection {
   #receive(chunk: Uint8Array | string): void {
     if (!this.#isOpen) return;
     this.#monitor?.received(performance.now());
-    this.#session.push(chunk);
+    const isCut = this.#transport.kind === "messages" && this.#parts.options.dialect.oneFrameAMessage;
+    const read = isCut ? readOneFrame(chunk) : chunk;
+    if (read === undefined) return void this.close();
+    this.#session.push(read);
     this.#read();
   }
 

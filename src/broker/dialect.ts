@@ -92,6 +92,11 @@ export interface Dialect {
   readonly takenAsAuto: "none" | "unknown" | "all";
   /** What follows each frame: on a stream, and in a message. */
   readonly trailer: { readonly stream: string; readonly messages: string };
+  /**
+   * Whether over WebSocket a text message is one frame, whole: what follows it is dropped without a word, and so are binary
+   * messages; a message without a whole frame, that is no heart-beat, ends the connection.
+   */
+  readonly oneFrameAMessage: boolean;
   /** Whether a client over WebSocket gets the last words before its end: an ERROR that ends it, the receipt of DISCONNECT. */
   readonly lastWordsInMessages: boolean;
 }
@@ -121,6 +126,7 @@ const STRICT: Dialect = {
   sameIdTwice: false,
   takenAsAuto: "none",
   trailer: { stream: "", messages: "" },
+  oneFrameAMessage: false,
   lastWordsInMessages: true,
 };
 
@@ -175,6 +181,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     sameIdTwice: true,
     takenAsAuto: "unknown",
     trailer: { stream: "\n", messages: "" },
+    oneFrameAMessage: true,
   },
   spring: {
     ...STRICT,
