@@ -44,7 +44,7 @@ export class Conversation implements Outlet {
   constructor(speaker: Speaker, destinations: Destinations, bounds: StoreBounds) {
     this.#speaker = speaker;
     this.#destinations = destinations;
-    this.#transactions = new Transactions(bounds);
+    this.#transactions = new Transactions(bounds, destinations.dialect.beginsAgain);
     this.#subscriptions = new Subscriptions(destinations.dialect);
     this.#leftovers = new Leftovers(destinations.dialect);
     this.#deliveries = new Deliveries(speaker.id, destinations.dialect);

@@ -82,6 +82,8 @@ export interface Dialect {
   readonly replyQueues: { readonly prefix: string; readonly subscribes: boolean } | undefined;
   /** How the destinations begin that are topics; with `""` there are no queues. */
   readonly topicPrefix: string;
+  /** Whether BEGIN of an open transaction begins it again, without what was in it. */
+  readonly beginsAgain: boolean;
   /** Frames about which nothing is done. Without BEGIN there are no transactions, and SEND does not ask for one. */
   readonly ignored: readonly ClientCommand[];
   /** Whether receipts are sent, ever. */
@@ -121,6 +123,7 @@ const STRICT: Dialect = {
   passedOn: [],
   replyQueues: { prefix: "/reply-queue/", subscribes: true },
   topicPrefix: "/topic/",
+  beginsAgain: false,
   ignored: [],
   hasReceipts: true,
   sameIdTwice: false,
@@ -162,6 +165,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     unsubscribed: { inFlight: 200, says: "error", keeps: true },
     alwaysRedelivered: true,
     messageIdIsTagged: true,
+    beginsAgain: true,
     prefixes: ["/topic/", "/exchange/", "/queue/", "/amq/queue/", "/reply-queue/", "/temp-queue/"],
     passedOn: ["receipt", "transaction"],
     trailer: { stream: "\n", messages: "\n" },

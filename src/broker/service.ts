@@ -1,5 +1,6 @@
 /** What is done about each frame of one client: it is handled, confirmed or refused, or a script has its way with it. */
 import {
+  type ClientCommand,
   type ClientFrame,
   type HeadersInit,
   type ServerCommand,
@@ -45,6 +46,8 @@ export interface Wire extends Omit<Speaker, "refused" | "subscriptionEnded"> {
 /** What becomes of a frame's receipt: it is sent, or not, or kept by a script. */
 type ReceiptFate = "send" | "drop" | Decision;
 
+/** Frames that end a transaction; BEGIN may end one of the same id. */
+const BOUNDARIES: ReadonlySet<ClientCommand> = new Set(["BEGIN", "COMMIT", "ABORT"]);
 /** A turn ends after so many frames at the latest, so that what waits for its end stays little. */
 const MOST_IN_TURN = 100;
 
@@ -189,7 +192,7 @@ export class Service {
         const then = this.conversation.handle(frame);
         this.#confirm(frame, fate);
         then?.();
-        if (frame.command === "COMMIT" || frame.command === "ABORT") this.#confirms.finish(frame);
+        if (BOUNDARIES.has(frame.command)) this.#confirms.finish(frame);
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

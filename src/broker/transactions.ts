@@ -19,14 +19,18 @@ const MOST_TRANSACTIONS = 1000;
 /** Transactions by id. They are bounded as a queue is. */
 export class Transactions {
   readonly #bounds: QueueBounds;
+  readonly #beginsAgain: boolean;
   readonly #open = new Map<string, Transaction>();
 
-  constructor(bounds: QueueBounds) {
+  /** `beginsAgain`: a second BEGIN of an open transaction leaves what was in it, and is no error. */
+  constructor(bounds: QueueBounds, beginsAgain: boolean) {
     this.#bounds = bounds;
+    this.#beginsAgain = beginsAgain;
   }
 
   /** @throws Refusal when it is open already, or too many are. */
   begin(id: string): void {
+    if (this.#beginsAgain && this.#open.has(id)) this.finish(id);
     if (this.#open.has(id)) throw new Refusal(`transaction ${quoted(id)} has begun already`, "transaction");
     if (this.#open.size >= MOST_TRANSACTIONS)
       throw new Refusal(`${MOST_TRANSACTIONS} transactions are open, which is the limit`);

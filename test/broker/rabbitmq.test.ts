@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief, settled } from "./raw-client.js";
 
@@ -107,6 +107,65 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     await client.tell("SEND", { destination: "/queue/a", receipt: "passed" });
     expect(brief(await client.tell("SEND", { destination: "/queue/a", receipt: "last" }))).toEqual(["RECEIPT last"]);
     expect(client.ended).toEqual({ reason: undefined });
+  });
+});
+
+describe("what RabbitMQ does besides", () => {
+  it("begins a transaction again, without what was in it", async () => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker);
+    await client.send("/queue/b", "b");
+    const [message] = await client.subscribe("/queue/b", { ack: "client" });
+    expect(brief(await client.tell("BEGIN", { transaction: "t", receipt: "one" }))).toEqual(["RECEIPT one"]);
+    await client.tell("SEND", { destination: "/queue/a", transaction: "t", receipt: "gone" }, "1");
+    await client.settle("ACK", message, { transaction: "t" });
+    expect(brief(await client.tell("BEGIN", { transaction: "t", receipt: "two" }))).toEqual(["RECEIPT two"]);
+    await client.settle("ACK", message, { transaction: "t" });
+    await client.tell("SEND", { destination: "/queue/a", transaction: "t", receipt: "kept" }, "2");
+    const heard = await client.tell("COMMIT", { transaction: "t", receipt: "commit" });
+    expect(brief(heard)).toEqual(["RECEIPT commit", "RECEIPT kept"]);
+    expect(brief(await client.subscribe("/queue/a"))).toEqual(["2"]);
+    expect(broker.unacknowledged("/queue/b")).toBe(0);
+  });
+
+  it("subscribes who asks for answers to them, and lets nobody else", async () => {
+    await using broker = new Broker({ dialect });
+    await using client = await RawClient.connect(broker);
+    await using server = await RawClient.connect(broker);
+    await server.subscribe("/queue/rpc");
+    await client.tell("SEND", { destination: "/queue/rpc", "reply-to": "/temp-queue/x" }, "ping");
+    const [request] = await server.heard();
+    const replyTo = request?.headers.get("reply-to") ?? "";
+    expect(replyTo).toMatch(/^\/reply-queue\//);
+    await server.send(replyTo, "pong");
+    const [reply] = await client.heard();
+    expect([reply?.headers.get("subscription"), reply?.text()]).toEqual(["/temp-queue/x", "pong"]);
+    for (const [command, headers] of [
+      ["SUBSCRIBE", { id: "1", destination: "/temp-queue/x" }],
+      ["UNSUBSCRIBE", { id: "/temp-queue/x" }],
+    ] as const) {
+      expect(await client.tell(command, { ...headers, receipt: "r" })).toMatchObject([{ command: "ERROR" }]);
+    }
+    await server.send(replyTo, "again");
+    expect(brief(await client.heard())).toEqual(["again"]);
+    await client.drop();
+    await server.send(replyTo, "late");
+    expect([broker.queueDepth(replyTo), server.ended]).toEqual([0, undefined]);
+  });
+
+  it.each(["stream", "messages"] as const)("closes after 10 s when it refused the CONNECT over a %s", async (kind) => {
+    vi.useFakeTimers();
+    try {
+      await using broker = new Broker({ dialect, users: {} });
+      await using client = await RawClient.connect(broker, { memory: { kind } });
+      await vi.advanceTimersByTimeAsync(9999);
+      expect(client.ended).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(brief(client.frames)).toEqual(["ERROR Bad CONNECT"]);
+      expect(client.ended).toEqual({ reason: undefined });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
