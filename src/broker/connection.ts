@@ -22,6 +22,9 @@ import { Refusal } from "./refusal.js";
 import { type BrokerParts, Service } from "./service.js";
 import type { StoredMessage } from "./stored-message.js";
 
+/** A timer of more ms than this would fire at once; clients may ask for heart-beats as rare as they like. */
+const LONGEST_TIMER = 2_147_483_647;
+
 /** Serves one client over one transport. */
 export class ServedConnection implements BrokerConnection {
   readonly id: string;
@@ -241,7 +244,9 @@ export class ServedConnection implements BrokerConnection {
       return;
     }
     if (send) this.#outflow.send(HEART_BEAT);
-    if (next !== Infinity) this.#beatTimer = setTimeout(() => this.#beat(), Math.max(1, Math.ceil(next - now)));
+    if (next === Infinity) return;
+    const wait = Math.min(LONGEST_TIMER, Math.max(1, Math.ceil(next - now)));
+    this.#beatTimer = setTimeout(() => this.#beat(), wait);
   }
 
   #leave(): void {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { HeartBeatOffer } from "../../src/broker/heart-beat-offer.js";
 import { RawClient } from "./raw-client.js";
@@ -26,6 +26,18 @@ describe("the heart-beats of CONNECTED", () => {
       expect(client.frames[0]?.headers.get("heart-beat")).toBe(answered);
       const [own, wanted] = answered.split(",").map(Number);
       expect(broker.connections[0]?.heartBeat).toEqual({ outgoing: own, incoming: wanted });
+    }
+  });
+
+  it("may be rarer than a timer can wait", async () => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    try {
+      await using broker = new Broker({ dialect: "activemq" });
+      await using client = await RawClient.connect(broker, { heartBeat: { outgoing: 0, incoming: 99_999_999_999 } });
+      expect(client.frames[0]?.headers.get("heart-beat")).toBe("99999999999,0");
+      expect(timers.mock.calls.map(([, ms]) => ms)).toEqual([10_000, 2_147_483_647]);
+    } finally {
+      timers.mockRestore();
     }
   });
 
