@@ -47,7 +47,12 @@ export interface BrokerOptions {
    * @default what the dialect says: "requeue"
    */
   readonly nack?: "requeue" | "dead-letter";
-  /** Whose behaviour is followed where brokers differ. @default "strict" */
+  /**
+   * Whose behaviour is followed where brokers differ. `"strict"`: the specification's, to the letter. `"rabbitmq"`, `"activemq"`: RabbitMQ
+   * 3.10 and ActiveMQ Classic 5.17, which go on after most ERRORs, and have messages in flight when a subscription ends; RabbitMQ's
+   * receipts of SENDs come late and in no order. `"spring"`: Spring's simple broker, which has topics only and sends no receipts.
+   * @default "strict"
+   */
   readonly dialect?: DialectName;
   /** Called for each frame that a client sent, and each that is sent to one, before it is. */
   readonly onFrame?: (frame: Frame, connection: BrokerConnection) => void;
