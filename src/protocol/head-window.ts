@@ -2,7 +2,7 @@
 import { octetsToText, utf8Length } from "#text";
 import { checkCountedBody } from "./body-rules.js";
 import { COMMANDS, type Command } from "./command.js";
-import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock } from "./head.js";
+import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock, plainHeadersOfBlock } from "./head.js";
 import type { FrameHeaders } from "./headers.js";
 import { LearnedHead } from "./learned-head.js";
 
@@ -143,7 +143,10 @@ export class HeadWindow {
     if (size * 3 > limits.headerBytes && utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
     const block = text.slice(from + this.command.length, to);
     if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(block) - 1, limits);
-    this.headers = headersOfBlock(this.command, block, rules, names);
+    this.headers =
+      names !== undefined && learned.isPlain
+        ? plainHeadersOfBlock(block, rules, names)
+        : headersOfBlock(this.command, block, rules, names);
     const length = this.#length;
     if (length !== undefined) checkCountedBody(this.command, length, limits);
     this.length = length;

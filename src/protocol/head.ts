@@ -38,6 +38,11 @@ export function headersOfBlock(command: Command, block: string, rules: HeadRules
     checkEscapes(block, escapes);
     return new FrameHeaders(block, escapes === "1.1" ? ESCAPED_11 : ESCAPED_12, names);
   }
+  return plainHeadersOfBlock(block, rules, names);
+}
+
+/** Make the headers of a block without a backslash, or one whose backslashes mean themselves. */
+export function plainHeadersOfBlock(block: string, rules: HeadRules, names?: object): FrameHeaders {
   // STOMP 1.1 forbade to trim because peers of 1.0 pad and trim; so in 1.0 the padding is none of the value.
   return new FrameHeaders(block, rules.version === "1.0" && !rules.strict ? TRIMMED : PLAIN, names);
 }

@@ -19,6 +19,8 @@ export class LearnedHead {
   length: number | undefined;
   /** Stands for the names that the heads matched have: the same ones, as long as it is the same object. */
   names: object = {};
+  /** Whether the heads matched have no backslash, so that there is nothing to unescape in them. */
+  isPlain = true;
   #pattern: RegExp | undefined;
   #isCounted = false;
   /** The command to be, once the pattern matches. */
@@ -52,8 +54,10 @@ export class LearnedHead {
     this.#nextLesson *= 2;
     const previous = this.#previous ?? [];
     this.#previous = undefined;
-    const source = sourceOf(previous, lines);
+    const isPlain = !lines.some((line) => line.includes("\\"));
+    const source = sourceOf(previous, lines, isPlain ? "[^\\n\\r\\\\]*" : "[^\\n\\r]*");
     if (source === undefined) return;
+    this.isPlain = isPlain;
     this.#pattern = new RegExp(source, "y");
     this.#isCounted = lines.at(-1)?.startsWith(COUNT) === true;
     this.#learned = command;
@@ -61,8 +65,8 @@ export class LearnedHead {
   }
 }
 
-/** An expression for heads like these two; `undefined` if they are not alike, or not of a kind to be learned. */
-function sourceOf(one: readonly string[], other: readonly string[]): string | undefined {
+/** An expression for heads like these two, where `value` stands for a value that differs; `undefined` if they are not alike, or not of a kind to be learned. */
+function sourceOf(one: readonly string[], other: readonly string[], value: string): string | undefined {
   if (one.length !== other.length || other.length < 2 || other.length > MOST_LINES) return undefined;
   let source = "";
   for (const [i, line] of other.entries()) {
@@ -74,7 +78,7 @@ function sourceOf(one: readonly string[], other: readonly string[]): string | un
       if (i < other.length - 1) return undefined;
       source += `${COUNT}[0-9]{1,15}\\n`;
     } else {
-      source += before === line ? `${escaped(line)}\\n` : `${escaped(name)}[^\\n\\r]*\\n`;
+      source += before === line ? `${escaped(line)}\\n` : `${escaped(name)}${value}\\n`;
     }
     if (i === 0 && before !== line) return undefined; // another command
   }
