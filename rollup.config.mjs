@@ -31,6 +31,8 @@ const platformEntries = {
   "websocket-web": source("adapters/websocket-platform.web.ts"),
   "text-node": source("protocol/text.node.ts"),
   "text-web": source("protocol/text.web.ts"),
+  "page-none": source("internal/page.none.ts"),
+  "page-web": source("internal/page.web.ts"),
   "tcp-unavailable": source("adapters/tcp.unavailable.ts"),
 };
 
@@ -46,6 +48,8 @@ const browserImports = {
         return source("adapters/websocket-platform.isomorphic.ts");
       case "#text":
         return source("protocol/text.web.ts");
+      case "#page":
+        return source("internal/page.web.ts");
       case "#tcp":
         return source("adapters/tcp.unavailable.ts");
       default:

@@ -9,11 +9,13 @@ const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, im
 const node = {
   "#text": source("protocol/text.node.ts"),
   "#websocket": source("adapters/websocket-platform.node.ts"),
+  "#page": source("internal/page.none.ts"),
   "#tcp": source("adapters/tcp.ts"),
 };
 const web = {
   "#text": source("protocol/text.web.ts"),
   "#websocket": source("adapters/websocket-platform.web.ts"),
+  "#page": source("internal/page.web.ts"),
   "#tcp": source("adapters/tcp.unavailable.ts"),
 };
 

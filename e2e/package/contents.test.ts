@@ -9,7 +9,7 @@ const installed = join(project, "node_modules", "stompede");
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const entries = ["index", "protocol", "tcp", "broker", "broker-node"];
-const platforms = ["websocket-node", "websocket-web", "text-node", "text-web", "tcp-unavailable"];
+const platforms = ["websocket-node", "websocket-web", "text-node", "text-web", "page-none", "page-web", "tcp-unavailable"];
 const code = [...entries, ...platforms].flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]);
 
 interface Manifest {

@@ -1,4 +1,5 @@
 /** The heart-beats of a connection: the timer for what the protocol core says is due. */
+import { backgroundTimer } from "#page";
 import { HeartBeatError } from "../errors.js";
 import { type HeartBeat, HeartBeatMonitor } from "../protocol/index.js";
 
@@ -19,7 +20,7 @@ export class HeartBeats {
   readonly #agreed: HeartBeat;
   readonly #host: HeartBeatHost;
   readonly #monitor: HeartBeatMonitor;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: (() => void) | undefined;
 
   /** Starts at once. `agreed` in ms; a peer is silent for too long after what was agreed times `tolerance`. */
   constructor(agreed: HeartBeat, tolerance: number, host: HeartBeatHost) {
@@ -42,8 +43,8 @@ export class HeartBeats {
 
   /** Stop for good. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   #check(): void {
@@ -57,7 +58,8 @@ export class HeartBeats {
     }
     if (send) this.#host.beat();
     if (next === Infinity) return;
-    this.#timer = setTimeout(
+    // A page in the background must go on: the broker ends a session whose client is silent.
+    this.#cancel = backgroundTimer(
       () => {
         this.#check();
       },

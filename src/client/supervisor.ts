@@ -1,4 +1,5 @@
 /** Gets a client its sessions: connects, notices a lost connection, and connects again until told to stop. */
+import { onWake } from "#page";
 import { ConnectError, ConnectionLostError, InvalidStateError, ServerError, StompError } from "../errors.js";
 import type { Dial, Transport } from "../transport.js";
 import type { Connection } from "./connection.js";
@@ -198,8 +199,11 @@ export class Supervisor {
     status.tell({ type: "reconnecting", attempt: this.#attempt, delay, error });
     await new Promise<void>((resolve) => {
       const timer = setTimeout(done, Math.min(delay, LONGEST_DELAY));
+      // The network may be back, or the laptop awake: that is a better time than any.
+      const unlisten = onWake(done);
       function done(): void {
         clearTimeout(timer);
+        unlisten();
         signal.removeEventListener("abort", done);
         resolve();
       }

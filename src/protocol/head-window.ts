@@ -2,7 +2,14 @@
 import { octetsToText, utf8Length } from "#text";
 import { checkCountedBody } from "./body-rules.js";
 import { COMMANDS, type Command } from "./command.js";
-import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock, plainHeadersOfBlock } from "./head.js";
+import {
+  type HeadRules,
+  NO_HEADERS,
+  checkHeaderCount,
+  commandOf,
+  headersOfBlock,
+  plainHeadersOfBlock,
+} from "./head.js";
 import type { FrameHeaders } from "./headers.js";
 import { LearnedHead } from "./learned-head.js";
 

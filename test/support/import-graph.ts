@@ -16,6 +16,7 @@ const PLATFORM_IMPORTS: Readonly<Record<string, { readonly files: readonly strin
     ],
     by: /^adapters\/websocket\.ts$/,
   },
+  "#page": { files: ["internal/page.none.ts", "internal/page.web.ts"], by: /^client\// },
   "#tcp": { files: ["adapters/tcp.ts", "adapters/tcp.unavailable.ts"], by: /^connect\.ts$/ },
 };
 
