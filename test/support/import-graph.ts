@@ -37,6 +37,7 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
     files: /^broker\//,
     may: /^((errors|transport)\.ts|(protocol|internal)\/.*|adapters\/memory\.ts)$/,
   },
+  { name: "a store", files: /^stores\//, may: /^((errors|store)\.ts|internal\/.*)$/ },
   {
     name: "where clients meet adapters",
     files: /^connect\.ts$/,
@@ -63,7 +64,14 @@ const PACKAGES: readonly { readonly specifier: RegExp; readonly by: RegExp }[] =
     specifier: /^node:(net|tls)$/,
     by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
   },
-  { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  {
+    specifier: /^node:(fs\/promises|path|process)$/,
+    by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+  },
+  {
+    specifier: /^node:buffer$/,
+    by: /^(protocol\/text\.node\.ts|stores\/(file(-[a-z-]+)?|record)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+  },
   {
     specifier: /^node:/,
     by: /^(adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
