@@ -1,5 +1,7 @@
 /** stompede: a STOMP 1.0, 1.1 and 1.2 client for browsers and Node, over WebSocket and TCP. */
 export { Client, type ConnectOptions, type Target, type TargetFunction, connect } from "./connect.js";
+export { type TcpOptions } from "./adapters/tcp-target.js";
+export { type Pem, type TlsOptions } from "./adapters/tls-options.js";
 export { type WebSocketLike, type WebSocketOptions, webSocket } from "./adapters/websocket.js";
 export { DialClient, type DisconnectOptions, type SendFrameOptions } from "./client/client.js";
 export {
@@ -11,7 +13,7 @@ export {
   json,
 } from "./client/codec.js";
 export { type SessionInfo } from "./client/session-info.js";
-export { type Metrics } from "./client/counters.js";
+export { type Gauges, type Metrics, type Totals } from "./client/counters.js";
 export { type FrameEvent, type FrameListener } from "./client/frame-tap.js";
 export { type AttemptInfo, type Credentials, type CredentialsFunction, type HeadersFunction } from "./client/login.js";
 export { type AckMode, type Message, type SettleOptions } from "./client/message.js";
@@ -70,6 +72,7 @@ export {
   type HeartBeat,
   type Limits,
   type ServerCommand,
+  type ServerFrame,
   type Version,
 } from "./protocol/index.js";
 export { type SendStore, type StoredSend } from "./store.js";

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,8 +8,16 @@ const { files, project } = inject("packed");
 const installed = join(project, "node_modules", "stompede");
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const entries = ["index", "protocol", "tcp", "broker", "broker-node"];
-const platforms = ["websocket-node", "websocket-web", "text-node", "text-web", "page-none", "page-web", "tcp-unavailable"];
+const entries = ["index", "protocol", "tcp", "broker", "broker-node", "store-file", "store-indexed-db"];
+const platforms = [
+  "websocket-node",
+  "websocket-web",
+  "text-node",
+  "text-web",
+  "page-none",
+  "page-web",
+  "tcp-unavailable",
+];
 const code = [...entries, ...platforms].flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]);
 
 interface Manifest {
@@ -29,6 +37,7 @@ function pathsIn(conditions: unknown): string[] {
 describe("the packed package", () => {
   it("has what is meant, and nothing else", () => {
     const fixed = [
+      ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
       ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
       ...code.flatMap((path) => [path, `${path}.map`]),
       ...entries.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),

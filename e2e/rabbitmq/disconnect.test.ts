@@ -14,7 +14,10 @@ describeRabbitMq("disconnecting from RabbitMQ", () => {
       const subscription = await client.subscribe(freshQueue());
       const next = subscription.next();
       await client.disconnect();
-      expect(statuses).toEqual([{ type: "disconnecting" }, { type: "disconnected", reason: undefined, reconnects: false }]);
+      expect(statuses).toEqual([
+        { type: "disconnecting" },
+        { type: "disconnected", reason: undefined, reconnects: false },
+      ]);
       expect(client.state).toBe("disconnected");
       expect(await next).toEqual({ done: true, value: undefined });
       await expect(subscription.ended).resolves.toBeUndefined();

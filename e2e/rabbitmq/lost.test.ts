@@ -42,7 +42,12 @@ describeRabbitMq("when RabbitMQ ends the connection", () => {
 
   async function witness(row: Row): Promise<Witness> {
     const heartBeat = { outgoing: 1000, incoming: 1000 };
-    const client = await connect(broker.address[row.carrier], { ...GUEST, versions: [row.version], heartBeat, reconnect: false });
+    const client = await connect(broker.address[row.carrier], {
+      ...GUEST,
+      versions: [row.version],
+      heartBeat,
+      reconnect: false,
+    });
     const statuses: Status[] = [];
     const disconnected = new Promise((resolve) => {
       client.onStatus((status) => {

@@ -1,5 +1,5 @@
 /** PEM, or several of them. */
-type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
+export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
 
 /** Options of TLS, as Node's `tls.connect` has them. Written out here, since the types of Node are not there in a browser. */
 export interface TlsOptions {

@@ -7,17 +7,25 @@ import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
 /** As much of the interface of a browser's WebSocket as is needed; `never` lets every typing of the events fit. */
 export interface WebSocketLike {
+  /** 0: connecting, 1: open, 2: closing, 3: closed. */
   readonly readyState: number;
   /** The subprotocol that the server chose; some implementations leave it out. */
   readonly protocol?: string | null;
+  /** Octets that were sent and are not written yet; some implementations leave it out. */
   readonly bufferedAmount?: number;
   /** Absent where only text is carried (SockJS). */
   binaryType?: string;
+  /** Called when the connection is open. */
   onopen: ((event: never) => void) | null;
+  /** Called with each message. */
   onmessage: ((event: never) => void) | null;
+  /** Called when something went wrong; the close follows. */
   onerror: ((event: never) => void) | null;
+  /** Called once at the end. */
   onclose: ((event: never) => void) | null;
+  /** Send a message. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Close the connection. */
   close(code?: number, reason?: string): void;
   /** Drop the connection at once, where an implementation can. */
   terminate?(): void;

@@ -39,6 +39,7 @@ export interface SubscriptionInfo {
   readonly id: string | undefined;
   /** As the client wrote it. */
   readonly destination: string;
+  /** How its messages are acknowledged. */
   readonly ack: AckMode;
   /** How many of its messages are not acknowledged. */
   readonly unacknowledged: number;

@@ -23,6 +23,7 @@ export interface ServeOptions {
 
 /** Where a broker listens. */
 export interface Address {
+  /** The port. */
   readonly port: number;
   /** What a client connects to: `stomp://127.0.0.1:61613`, `ws://127.0.0.1:15674/ws`; with TLS `stomp+ssl:` and `wss:`. */
   readonly url: string;

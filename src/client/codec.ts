@@ -4,6 +4,7 @@ import type { Message } from "./message.js";
 
 /** A value as it is sent. */
 export interface Encoded {
+  /** The body. */
   readonly body: Body;
   /** More headers of SEND; those that the caller gives count before them. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
@@ -34,7 +35,9 @@ export type SchemaResult<Output> =
 
 /** What is wrong with a value, and where. */
 export interface SchemaIssue {
+  /** What is wrong. */
   readonly message: string;
+  /** Where: the names of the properties that lead there. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 

@@ -6,7 +6,9 @@ export interface Totals {
   readonly connects: number;
   /** Those of them that came after the loss of another one. */
   readonly reconnects: number;
+  /** Frames that were handed to the transport. */
   readonly framesSent: number;
+  /** Frames that came. */
   readonly framesReceived: number;
   /** MESSAGE frames among those received. */
   readonly messagesReceived: number;
@@ -18,7 +20,9 @@ export interface Totals {
   readonly bytesSent: number;
   /** Octets that the transport delivered; of a text message, UTF-16 units. */
   readonly bytesReceived: number;
+  /** Heart-beats that were sent because nothing else was. */
   readonly heartBeatsSent: number;
+  /** Heart-beats that came by themselves. */
   readonly heartBeatsReceived: number;
   /** How often the broker was silent for so long that it was taken for dead. */
   readonly heartBeatsMissed: number;

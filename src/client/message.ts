@@ -30,7 +30,7 @@ export class Message<T = undefined> {
   readonly #settler: Settler;
   #value: T | undefined;
 
-  /** Made by a subscription. */
+  /** Made by a subscription. @internal */
   constructor(frame: ServerFrame, settler: Settler, sequence: number) {
     this.frame = frame;
     this.#settler = settler;
@@ -120,12 +120,12 @@ export class Message<T = undefined> {
     return this.#settler.settle("NACK", this, options);
   }
 
-  /** For the subscription: its codec has made this of it. */
+  /** For the subscription: its codec has made this of it. @internal */
   decoded(value: T): void {
     this.#value = value;
   }
 
-  /** For a transaction: it was aborted, and the message can be settled again. */
+  /** For a transaction: it was aborted, and the message can be settled again. @internal */
   unsettle(): void {
     this.#settler.unsettle(this);
   }

@@ -5,6 +5,7 @@ import type { SubscribeOptions } from "./subscribe-options.js";
 
 /** A reply with headers. */
 export interface Reply {
+  /** The body. */
   readonly body: Body;
   /** More headers of the SEND, as `content-type`. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;

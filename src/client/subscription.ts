@@ -77,7 +77,7 @@ export class Subscription<T = undefined>
   #whenIdle: Deferred<void> | undefined;
   #reason: Error | undefined;
 
-  /** Made by `subscribe`. */
+  /** Made by `subscribe`. @internal */
   constructor(terms: SubscriptionTerms<T>, host: SubscriptionHost) {
     this.id = terms.id;
     this.destination = terms.destination;
@@ -149,7 +149,7 @@ export class Subscription<T = undefined>
     if (this.isLive) await this.unsubscribe();
   }
 
-  /** For the client: a message came, which `settler` settles. */
+  /** For the client: a message came, which `settler` settles. @internal */
   deliver(frame: ServerFrame, settler: Settler): void {
     if (this.#state !== "live") return; // it is the broker's to deliver again, where it is to be acknowledged
     this.#delivered++;
@@ -168,13 +168,13 @@ export class Subscription<T = undefined>
     }
   }
 
-  /** For the client: the session has ended, and another one may come. */
+  /** For the client: the session has ended, and another one may come. @internal */
   interrupted(): void {
     // What is to be acknowledged is delivered again, so it is not handed out twice.
     if (this.ack !== "auto") this.#unread.clear();
   }
 
-  /** For the client: hand out no more. Resolves when what was handed out is done with. */
+  /** For the client: hand out no more. Resolves when what was handed out is done with. @internal */
   drain(): Promise<void> {
     if (this.#state === "live") this.#state = "draining";
     this.#unread.release();
@@ -183,12 +183,12 @@ export class Subscription<T = undefined>
     return this.#whenIdle.promise;
   }
 
-  /** For the client: one of its messages was settled. */
+  /** For the client: one of its messages was settled. @internal */
   settledOne(): void {
     this.#checkIdle();
   }
 
-  /** For the client: no more will come. With a `reason`, that is told to the reader once all is read. */
+  /** For the client: no more will come. With a `reason`, that is told to the reader once all is read. @internal */
   end(reason: Error | undefined, dropUnread: boolean): void {
     if (this.#state === "ended") return;
     if (dropUnread || this.#state === "draining") this.#unread.clear();

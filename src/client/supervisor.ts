@@ -12,6 +12,7 @@ import { loginHeaders } from "./login.js";
 export interface Endpoint {
   /** Names it in messages to people; without credentials. */
   readonly name: string;
+  /** Opens a transport to it. */
   readonly dial: Dial;
 }
 

@@ -40,7 +40,7 @@ export class Transaction implements AsyncDisposable {
   readonly #settled: Message<unknown>[] = [];
   #state: "open" | "committed" | "aborted" = "open";
 
-  /** Made by `begin`, once BEGIN is sent. */
+  /** Made by `begin`, once BEGIN is sent. @internal */
   constructor(id: string, connection: Connection, context: ClientContext) {
     this.id = id;
     this.#connection = connection;

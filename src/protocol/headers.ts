@@ -69,7 +69,7 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
    */
   readonly names: object | undefined;
 
-  /** Made by a decoder, from a block of lines that it has checked. To make headers of pairs, use {@link FrameHeaders.of}. */
+  /** Made by a decoder, from a block of lines that it has checked. To make headers of pairs, use {@link FrameHeaders.of}. @internal */
   constructor(block: string, reading: BlockReading, names?: object) {
     this.names = names;
     this.#block = block;

@@ -3,6 +3,8 @@ const { ConnectError, ProtocolError, StompError, connect } = require("stompede")
 const broker = require("stompede/broker");
 const served = require("stompede/broker/node");
 const protocol = require("stompede/protocol");
+const { fileStore } = require("stompede/store/file");
+const { indexedDbStore } = require("stompede/store/indexed-db");
 const { tcp } = require("stompede/tcp");
 const { startBroker } = require("./broker.cjs");
 
@@ -18,6 +20,10 @@ assert.equal(require("stompede/package.json").name, "stompede");
     await client.send("/queue/a", "hello", { receipt: true });
     await client.disconnect();
   }
+  const store = fileStore("outbox");
+  assert.deepEqual(await store.open(), []);
+  await store.close();
+  await assert.rejects(indexedDbStore("outbox").open(), { message: "there is no IndexedDB on this platform" });
   await assert.rejects(connect("stomp://127.0.0.1:1"), ConnectError);
   server.close();
   console.log("CommonJS works");
