@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Page, expect, test } from "@playwright/test";
-import { readRecipes } from "../readme/recipes.js";
+import { readRecipes } from "../recipes/recipes.js";
 import { DemoProcess } from "./demo-process.js";
 
 const dist = fileURLToPath(new URL("../../dist/browser/", import.meta.url));
@@ -59,7 +59,7 @@ function consoleOf(page: Page): string[] {
 test("the page in README.md works as it stands, but for its broker", async ({ page }) => {
   await using demo = await DemoProcess.start();
   const broker = await brokerOf(demo);
-  const [recipe] = (await readRecipes()).filter(({ language }) => language === "html");
+  const [recipe] = (await readRecipes("README.md")).filter(({ language }) => language === "html");
   const html = (recipe?.code ?? "")
     .replace("wss://broker.example/ws", broker)
     .replace("/topic/prices", "/topic/metrics.cpu");

@@ -1,6 +1,6 @@
-/** The examples of README.md, as programs. */
+/** The examples of README.md and of docs/, as programs. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -11,28 +11,40 @@ const TIMEOUT = 30_000;
 
 /** One block of code. */
 export interface Recipe {
+  /** The file that it is in. */
+  readonly page: string;
   /** The heading above it. */
   readonly title: string;
   readonly language: string;
   readonly code: string;
   /** What its comments say that it prints. */
   readonly prints: readonly string[];
+  /** Why it cannot be run; `undefined`: it can. */
+  readonly notRun: string | undefined;
 }
 
-/** All blocks of code in README.md. */
-export async function readRecipes(): Promise<readonly Recipe[]> {
-  const text = await readFile(path.join(root, "README.md"), "utf8");
+/** README.md, and the pages in docs/. */
+export async function pages(): Promise<readonly string[]> {
+  const docs = await readdir(path.join(root, "docs"));
+  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+}
+
+/** All blocks of code in a page. One after a comment `<!-- not run: why -->` is not to be run. */
+export async function readRecipes(page: string): Promise<readonly Recipe[]> {
+  const text = await readFile(path.join(root, page), "utf8");
   const recipes: Recipe[] = [];
   let title = "";
-  for (const [, heading, language = "", code = ""] of text.matchAll(/^#+ (.*)$|^```(\w+)\n([^]*?)^```$/gm)) {
+  let reason: string | undefined;
+  for (const [, heading, why, language = "", code = ""] of text.matchAll(
+    /^#+ (.*)$|^<!-- not run: (.*) -->$|^```(\w+)\n([^]*?)^```$/gm,
+  )) {
     if (heading !== undefined) title = heading;
-    else
-      recipes.push({
-        title,
-        language,
-        code,
-        prints: [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, line]) => line ?? ""),
-      });
+    else if (why !== undefined) reason = why;
+    else {
+      const prints = [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, line]) => line ?? "");
+      recipes.push({ page, title, language, code, prints, notRun: reason });
+      reason = undefined;
+    }
   }
   return recipes;
 }
