@@ -1,46 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Page, expect, test } from "@playwright/test";
 import { readRecipes } from "../recipes/recipes.js";
 import { DemoProcess } from "./demo-process.js";
-
-const dist = fileURLToPath(new URL("../../dist/browser/", import.meta.url));
-
-interface PageServer extends AsyncDisposable {
-  readonly url: string;
-}
-
-/** Serve one page, and the files for browsers as they lie in an installed package. */
-async function servePage(html: string): Promise<PageServer> {
-  const server = createServer((request, response) => {
-    const file = /^\/node_modules\/stompede\/dist\/browser\/([a-z.]+\.js)$/.exec(request.url ?? "")?.[1];
-    if (file === undefined) {
-      response.setHeader("content-type", "text/html; charset=utf-8");
-      response.end(html);
-      return;
-    }
-    response.setHeader("content-type", "text/javascript");
-    readFile(path.join(dist, file)).then(
-      (content) => response.end(content),
-      () => response.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : undefined;
-  return {
-    url: `http://127.0.0.1:${port ?? 0}/`,
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
-  };
-}
+import { servePage } from "./page-server.js";
 
 /** Where the built-in broker of a demonstration listens. */
 async function brokerOf(demo: DemoProcess): Promise<string> {
