@@ -7,6 +7,7 @@ import { checkBody, checkDestination } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
 import { Counters, type Metrics } from "./counters.js";
+import type { Endpoint } from "./endpoint.js";
 import { type FrameListener, FrameListeners } from "./frame-tap.js";
 import type { Message } from "./message.js";
 import type { ClientOptions } from "./options.js";
@@ -22,7 +23,7 @@ import { type Status, StatusFeed, type StatusListener, StatusListeners } from ".
 import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribe-options.js";
 import { Subscriber } from "./subscriber.js";
 import type { Subscription } from "./subscription.js";
-import { type ClientState, type Endpoint, Supervisor } from "./supervisor.js";
+import { type ClientState, Supervisor } from "./supervisor.js";
 import { type BeginOptions, Transaction } from "./transaction.js";
 
 /** Options of {@link Client.sendFrame}. */

@@ -9,11 +9,11 @@ export type Status =
   | { readonly type: "connecting"; readonly target: string; readonly attempt: number }
   /** A session is established. */
   | ({ readonly type: "connected" } & SessionInfo)
-  /** `disconnect` was called: what is pending is waited for. */
+  /** `disconnect` was called: what is pending is waited for, attempts to connect are given up. */
   | { readonly type: "disconnecting" }
-  /** The session has ended, or none came about. `reason` is absent after `disconnect`. `reconnects`: whether another one will be tried for. */
+  /** The session has ended, or none came about. `reason` is absent after `disconnect` and `reconnect`. `reconnects`: whether another one will be tried for. */
   | { readonly type: "disconnected"; readonly reason: StompError | undefined; readonly reconnects: boolean }
-  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or earlier on a sign that the network is back. */
+  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or at once when `reconnect` is called. */
   | { readonly type: "reconnecting"; readonly attempt: number; readonly delay: number; readonly error: StompError }
   /** The broker sent an ERROR that concerns no call and no subscription. The session goes on unless the broker ends it. */
   | { readonly type: "server-error"; readonly error: ServerError }
