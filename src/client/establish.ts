@@ -80,13 +80,20 @@ const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) =
 /** Dial; a dial that does not heed its signal is left alone when it is aborted, and what it brings later is dropped. */
 async function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Transport> {
   try {
-    return await unlessAborted(signal, dial, (transport) => {
-      transport.abort(new Error("the attempt to connect was given up"));
+    const transport = await unlessAborted(signal, dial, (late) => {
+      late.abort(new Error("the attempt to connect was given up"));
     });
+    checkTransport(transport);
+    return transport;
   } catch (error) {
     if (signal.aborted || error instanceof ConnectError) throw error;
     throw new ConnectError("dial", dialFailed(target, error), { cause: error });
   }
+}
+
+/** A dial may be a caller's own, in JavaScript. */
+function checkTransport(transport: Partial<Transport> | undefined): void {
+  if (typeof transport?.start !== "function") throw new TypeError("what the dial gave is no transport");
 }
 
 /** Do something until the signal; what comes later is handed to `late`, and whatever the caller aborted with is thrown, untouched. */
