@@ -50,6 +50,8 @@ export type StatusListener = (status: Status) => void;
 /** The status listeners of a client. */
 export class StatusListeners {
   readonly #listeners = new Set<StatusListener>();
+  /** What is being told, and what has happened over that: all listeners hear of it in the same order. */
+  readonly #untold: Status[] = [];
 
   /** Add a listener; what is returned removes it. */
   add(listener: StatusListener): () => void {
@@ -64,6 +66,13 @@ export class StatusListeners {
 
   /** Tell all listeners. */
   tell(status: Status): void {
+    this.#untold.push(status);
+    if (this.#untold.length > 1) return;
+    for (const next of this.#untold) this.#tellAll(next);
+    this.#untold.length = 0;
+  }
+
+  #tellAll(status: Status): void {
     for (const listener of this.#listeners) {
       try {
         listener(status);

@@ -490,6 +490,16 @@ describe("disconnect()", () => {
     },
   );
 
+  test("called by a listener does not change the order in which another one is told", async () => {
+    const { broker, client } = await kept();
+    client.onStatus((status) => {
+      if (status.type === "reconnecting") void client.disconnect();
+    });
+    const told = statusesOf(client);
+    await cut(broker);
+    expect(told.map(({ type }) => type)).toEqual(["disconnected", "reconnecting", "disconnecting", "disconnected"]);
+  });
+
   test("a connect() of a listener that hears of its end begins anew", async () => {
     const { broker, client } = await kept();
     await cut(broker);
