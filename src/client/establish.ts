@@ -106,6 +106,10 @@ function unlessAborted<T>(
     const aborted = (): void => {
       reject(signal.reason as Error); // whatever the caller aborted with
     };
+    if (signal.aborted) {
+      aborted();
+      return;
+    }
     signal.addEventListener("abort", aborted, { once: true });
     Promise.resolve()
       .then(() => act(signal))
@@ -130,6 +134,10 @@ async function handshake(connection: Connection, headers: LoginHeaders, signal: 
       reason instanceof StompError ? reason : new ConnectionLostError("connecting was aborted", "not-sent"),
     );
   };
+  if (signal.aborted) {
+    aborted(); // since the transport came
+    throw signal.reason;
+  }
   signal.addEventListener("abort", aborted, { once: true });
   try {
     return await connection.connect(headers);

@@ -277,6 +277,22 @@ describe("the first connect", () => {
     await client.disconnect();
   });
 
+  test("is given up at once by its signal, however far it has come", async () => {
+    for (let ticks = 0; ticks < 60; ticks++) {
+      const broker = new ScriptedBroker();
+      const client = new DialClient(broker.dial, PATIENT);
+      const controller = new AbortController();
+      const connecting = failure(client.connect({ signal: controller.signal }));
+      for (let i = 0; i < ticks; i++) await Promise.resolve();
+      controller.abort("enough");
+      const outcome = await connecting;
+      expect(outcome).toBe(client.state === "connected" ? "resolved" : "enough");
+      await client.disconnect();
+      await settled();
+      if (broker.dialled > 0) expect(broker.closed).toBeDefined();
+    }
+  });
+
   test("that a broker ends together with its CONNECTED is a ConnectError", async () => {
     const broker = new ScriptedBroker({
       welcome: false,
@@ -489,6 +505,19 @@ describe("disconnect()", () => {
       expect(broker.closed).toBeDefined();
     },
   );
+
+  test("ends an attempt at once however far it has come", async () => {
+    for (let ticks = 0; ticks < 60; ticks++) {
+      const broker = new ScriptedBroker({ welcome: false });
+      const client = new DialClient(broker.dial, PATIENT);
+      const connecting = failure(client.connect());
+      for (let i = 0; i < ticks; i++) await Promise.resolve();
+      await client.disconnect();
+      expect(await connecting).toBeInstanceOf(InvalidStateError);
+      await settled();
+      if (broker.dialled > 0) expect(broker.closed?.reason).toBeInstanceOf(Error);
+    }
+  });
 
   test("called by a listener does not change the order in which another one is told", async () => {
     const { broker, client } = await kept();
