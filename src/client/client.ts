@@ -147,7 +147,8 @@ export class DialClient implements AsyncDisposable {
 
   /**
    * Connect. Resolves once the broker has said CONNECTED, and subscriptions made before have been sent. While connecting
-   * or reconnecting it joins what is under way; while connected there is nothing to do. `signal` ends the attempts.
+   * or reconnecting it joins what is under way; while connected there is nothing to do. `signal` ends the attempts, for all
+   * who wait for them.
    *
    * Rejects with ConnectError when no session came about, with `signal.reason`, or with InvalidStateError when `disconnect`
    * is called meanwhile.
@@ -159,7 +160,7 @@ export class DialClient implements AsyncDisposable {
   /**
    * Get a fresh session now: with new credentials, for one. Pending receipts are waited for, the session is ended, and
    * another one established, in which all subscriptions are made again; messages that were not acknowledged are delivered
-   * again. While a next attempt is waited for, it is made at once; without a session it is `connect`.
+   * again. Without a session it is `connect`; while one is tried for, it joins, and the next attempt is made at once.
    *
    * Rejects as `connect` does, when all attempts were given up.
    */
