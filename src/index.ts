@@ -14,6 +14,7 @@ export {
 } from "./client/codec.js";
 export { type SessionInfo } from "./client/session-info.js";
 export { type Gauges, type Metrics, type Totals } from "./client/counters.js";
+export { type Endpoint } from "./client/endpoint.js";
 export { type FrameEvent, type FrameListener } from "./client/frame-tap.js";
 export { type AttemptInfo, type Credentials, type CredentialsFunction, type HeadersFunction } from "./client/login.js";
 export { type AckMode, type Message, type SettleOptions } from "./client/message.js";
@@ -39,7 +40,7 @@ export {
   type UnsubscribeOptions,
 } from "./client/subscribe-options.js";
 export { type Subscription } from "./client/subscription.js";
-export { type ClientState, type Endpoint } from "./client/supervisor.js";
+export { type ClientState } from "./client/supervisor.js";
 export { type BeginOptions, type FinishOptions, type Transaction } from "./client/transaction.js";
 export {
   ConnectError,

@@ -7,6 +7,7 @@ import { checkBody, checkDestination } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
 import { Counters, type Metrics } from "./counters.js";
+import type { Endpoint } from "./endpoint.js";
 import { type FrameListener, FrameListeners } from "./frame-tap.js";
 import type { Message } from "./message.js";
 import type { ClientOptions } from "./options.js";
@@ -22,7 +23,7 @@ import { type Status, StatusFeed, type StatusListener, StatusListeners } from ".
 import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribe-options.js";
 import { Subscriber } from "./subscriber.js";
 import type { Subscription } from "./subscription.js";
-import { type ClientState, type Endpoint, Supervisor } from "./supervisor.js";
+import { type ClientState, Supervisor } from "./supervisor.js";
 import { type BeginOptions, Transaction } from "./transaction.js";
 
 /** Options of {@link Client.sendFrame}. */
@@ -146,7 +147,8 @@ export class DialClient implements AsyncDisposable {
 
   /**
    * Connect. Resolves once the broker has said CONNECTED, and subscriptions made before have been sent. While connecting
-   * or reconnecting it joins what is under way; while connected there is nothing to do. `signal` ends the attempts.
+   * or reconnecting it joins what is under way; while connected there is nothing to do. `signal` ends the attempts, for all
+   * who wait for them.
    *
    * Rejects with ConnectError when no session came about, with `signal.reason`, or with InvalidStateError when `disconnect`
    * is called meanwhile.
@@ -158,7 +160,7 @@ export class DialClient implements AsyncDisposable {
   /**
    * Get a fresh session now: with new credentials, for one. Pending receipts are waited for, the session is ended, and
    * another one established, in which all subscriptions are made again; messages that were not acknowledged are delivered
-   * again. While a next attempt is waited for, it is made at once; without a session it is `connect`.
+   * again. Without a session it is `connect`; while one is tried for, it joins, and the next attempt is made at once.
    *
    * Rejects as `connect` does, when all attempts were given up.
    */

@@ -172,7 +172,7 @@ export class Connection {
   /**
    * End in order: wait for what is `before` it, one after the other, and for pending receipts, say DISCONNECT, wait for its
    * receipt (over WebSocket its close counts as one), close the transport. All within `timeout` ms and the transport's own
-   * bound. Never rejects.
+   * bound. Rejects with TypeError when the version cannot express `headers`, once it has closed without DISCONNECT.
    */
   async close(
     receiptId: string,
@@ -193,16 +193,19 @@ export class Connection {
     if (!this.#hasEnded()) this.#state = "closing";
     this.#holdOrRead();
     await unlessOver(this.#receipts.whenEmpty());
-    if (!this.#hasEnded()) {
-      const awaited = { id: receiptId, what: "DISCONNECT", timeout: Infinity, signal: undefined };
-      const receipt = this.#receipts.wait(awaited).catch(() => undefined);
-      this.#write("DISCONNECT", [...headerPairs(headers), ["receipt", receiptId]], "", true);
-      await unlessOver(receipt);
+    try {
+      if (!this.#hasEnded()) {
+        const awaited = { id: receiptId, what: "DISCONNECT", timeout: Infinity, signal: undefined };
+        const receipt = this.#receipts.wait(awaited).catch(() => undefined);
+        this.#write("DISCONNECT", [...headerPairs(headers), ["receipt", receiptId]], "", true);
+        await unlessOver(receipt);
+      }
+    } finally {
+      deadline.clear();
+      this.#heartBeats?.stop();
+      await this.#transport.close();
+      this.#end(undefined);
     }
-    deadline.clear();
-    this.#heartBeats?.stop();
-    await this.#transport.close();
-    this.#end(undefined);
   }
 
   /** End at once. What is pending rejects with `reason`. */

@@ -80,13 +80,20 @@ const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) =
 /** Dial; a dial that does not heed its signal is left alone when it is aborted, and what it brings later is dropped. */
 async function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Transport> {
   try {
-    return await unlessAborted(signal, dial, (transport) => {
-      transport.abort(new Error("the attempt to connect was given up"));
+    const transport = await unlessAborted(signal, dial, (late) => {
+      late.abort(new Error("the attempt to connect was given up"));
     });
+    checkTransport(transport);
+    return transport;
   } catch (error) {
     if (signal.aborted || error instanceof ConnectError) throw error;
     throw new ConnectError("dial", dialFailed(target, error), { cause: error });
   }
+}
+
+/** A dial may be a caller's own, in JavaScript. */
+function checkTransport(transport: Partial<Transport> | undefined): void {
+  if (typeof transport?.start !== "function") throw new TypeError("what the dial gave is no transport");
 }
 
 /** Do something until the signal; what comes later is handed to `late`, and whatever the caller aborted with is thrown, untouched. */
@@ -99,6 +106,10 @@ function unlessAborted<T>(
     const aborted = (): void => {
       reject(signal.reason as Error); // whatever the caller aborted with
     };
+    if (signal.aborted) {
+      aborted();
+      return;
+    }
     signal.addEventListener("abort", aborted, { once: true });
     Promise.resolve()
       .then(() => act(signal))
@@ -123,6 +134,10 @@ async function handshake(connection: Connection, headers: LoginHeaders, signal: 
       reason instanceof StompError ? reason : new ConnectionLostError("connecting was aborted", "not-sent"),
     );
   };
+  if (signal.aborted) {
+    aborted(); // since the transport came
+    throw signal.reason;
+  }
   signal.addEventListener("abort", aborted, { once: true });
   try {
     return await connection.connect(headers);

@@ -43,7 +43,8 @@ export function exponentialBackoff(options: BackoffOptions = {}): ReconnectPolic
   if (!(attempts >= 0)) throw new RangeError(`attempts must be a number, 0 or more, not ${String(attempts)}`);
   return (attempt) => {
     if (attempt > attempts) return false;
-    const delay = Math.min(max, initial * factor ** (attempt - 1));
+    // Of many attempts the power is infinite, and 0 times that is no number.
+    const delay = Math.min(max, initial * Math.min(factor ** (attempt - 1), Number.MAX_VALUE));
     return Math.round(delay * (1 - jitter * random()));
   };
 }

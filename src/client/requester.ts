@@ -98,11 +98,11 @@ export class Requester {
     return this.#answer(new Message(frame, NOTHING_TO_SETTLE, 1));
   }
 
-  /** The session has ended: no reply will come to what was asked in it. */
-  interrupted(reason: StompError | undefined): void {
+  /** The session has ended: no reply will come to what was asked in it. `meant`: why, without a `reason`. */
+  interrupted(reason: StompError | undefined, meant = "a new session was asked for"): void {
     for (const id of [...this.#pending.keys()]) {
       const pending = this.#take(id);
-      const why = reason?.message ?? "the client has disconnected";
+      const why = reason?.message ?? meant;
       pending?.waiter.reject(
         new ConnectionLostError(
           `connection lost before the reply to the ${pending.what}: ${why}`,
@@ -115,7 +115,7 @@ export class Requester {
 
   /** There is no session any more, and the subscriptions have ended with it. */
   ended(reason: StompError | undefined): void {
-    this.interrupted(reason);
+    this.interrupted(reason, "the client has disconnected");
     this.#replies.clear();
   }
 

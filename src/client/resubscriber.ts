@@ -1,5 +1,5 @@
 /** Makes the subscriptions of a client again in each session, and sets aside one that ends the session each time. */
-import { ConnectionLostError, ServerError, type StompError } from "../errors.js";
+import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
 import { headerPairs } from "../protocol/index.js";
 import { answerOf, isAnswer } from "./blame.js";
@@ -57,6 +57,17 @@ export class Resubscriber {
   /** A message of this subscription came: the broker has it. */
   delivered(subscription: AnySubscription): void {
     if (this.#onTrial.size > 0) this.#passed(subscription);
+  }
+
+  /** Whether a subscription waits for its turn: this session has had no SUBSCRIBE of it. */
+  waits(subscription: AnySubscription): boolean {
+    return this.#connection !== undefined && this.#suspects.includes(subscription);
+  }
+
+  /** A subscription has ended. */
+  removed(subscription: AnySubscription): void {
+    this.#suspects = this.#suspects.filter((one) => one !== subscription);
+    this.#passed(subscription);
   }
 
   /** An ERROR came that names nothing. */
@@ -130,8 +141,8 @@ export class Resubscriber {
   #failed(subscription: AnySubscription, error: unknown): void {
     if (error instanceof ConnectionLostError || !subscription.isLive) return;
     this.#passed(subscription);
-    // An ERROR that names the SUBSCRIBE, or what this version of the protocol cannot say. A broker that answers no receipts may have it.
-    if (error instanceof ServerError || error instanceof TypeError) this.#host.refused(subscription, error);
+    // A broker that answers no receipts may have it. Otherwise an ERROR named it, or this version of the protocol cannot say it.
+    if (!(error instanceof ReceiptTimeoutError)) this.#host.refused(subscription, asError(error));
   }
 
   #passed(subscription: AnySubscription): void {
@@ -140,6 +151,10 @@ export class Resubscriber {
     this.#strikes.delete(subscription);
     if (this.#onTrial.size === 0) this.#tryNext();
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new TypeError(String(error));
 }
 
 /** The headers of SUBSCRIBE. */

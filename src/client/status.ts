@@ -9,11 +9,11 @@ export type Status =
   | { readonly type: "connecting"; readonly target: string; readonly attempt: number }
   /** A session is established. */
   | ({ readonly type: "connected" } & SessionInfo)
-  /** `disconnect` was called: what is pending is waited for. */
+  /** `disconnect` was called: what is pending is waited for, attempts to connect are given up. */
   | { readonly type: "disconnecting" }
-  /** The session has ended, or none came about. `reason` is absent after `disconnect`. `reconnects`: whether another one will be tried for. */
+  /** The session has ended, or none came about. `reason` is absent after `disconnect` and `reconnect`. `reconnects`: whether another one will be tried for. */
   | { readonly type: "disconnected"; readonly reason: StompError | undefined; readonly reconnects: boolean }
-  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or earlier on a sign that the network is back. */
+  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or at once when `reconnect` is called. */
   | { readonly type: "reconnecting"; readonly attempt: number; readonly delay: number; readonly error: StompError }
   /** The broker sent an ERROR that concerns no call and no subscription. The session goes on unless the broker ends it. */
   | { readonly type: "server-error"; readonly error: ServerError }
@@ -50,6 +50,8 @@ export type StatusListener = (status: Status) => void;
 /** The status listeners of a client. */
 export class StatusListeners {
   readonly #listeners = new Set<StatusListener>();
+  /** What is being told, and what has happened over that: all listeners hear of it in the same order. */
+  readonly #untold: Status[] = [];
 
   /** Add a listener; what is returned removes it. */
   add(listener: StatusListener): () => void {
@@ -64,6 +66,13 @@ export class StatusListeners {
 
   /** Tell all listeners. */
   tell(status: Status): void {
+    this.#untold.push(status);
+    if (this.#untold.length > 1) return;
+    for (const next of this.#untold) this.#tellAll(next);
+    this.#untold.length = 0;
+  }
+
+  #tellAll(status: Status): void {
     for (const listener of this.#listeners) {
       try {
         listener(status);

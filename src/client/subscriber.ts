@@ -146,7 +146,7 @@ export class Subscriber implements SubscriptionHost {
       const pairs: Pairs = [["id", subscription.id]];
       addHeaders(pairs, options.headers, "UNSUBSCRIBE", ["id", "receipt"]);
       if (wait !== undefined) pairs.push(["receipt", wait.id]);
-      const sent = this.#context.connection()?.send("UNSUBSCRIBE", pairs, "", true, wait);
+      const sent = this.#connectionOf(subscription)?.send("UNSUBSCRIBE", pairs, "", true, wait);
       this.#end(subscription, undefined);
       return sent ?? Promise.resolve();
     } catch (error) {
@@ -184,7 +184,7 @@ export class Subscriber implements SubscriptionHost {
   }
 
   fail(subscription: AnySubscription, reason: Error): void {
-    const sent = this.#context.connection()?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
+    const sent = this.#connectionOf(subscription)?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
     sent?.catch(() => undefined); // the reader gets the error that matters
     this.#end(subscription, reason);
   }
@@ -220,8 +220,14 @@ export class Subscriber implements SubscriptionHost {
     return settler;
   }
 
+  /** The connection, if it has had the SUBSCRIBE. */
+  #connectionOf(subscription: AnySubscription): Connection | undefined {
+    return this.#resubscriber.waits(subscription) ? undefined : this.#context.connection();
+  }
+
   #end(subscription: AnySubscription, reason: Error | undefined): void {
-    this.#subscriptions.delete(subscription);
+    this.#subscriptions.delete(subscription, this.#connectionOf(subscription) !== undefined);
+    this.#resubscriber.removed(subscription);
     subscription.end(reason, reason === undefined);
   }
 }

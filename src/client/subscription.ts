@@ -170,8 +170,13 @@ export class Subscription<T = undefined>
 
   /** For the client: the session has ended, and another one may come. @internal */
   interrupted(): void {
-    // What is to be acknowledged is delivered again, so it is not handed out twice.
-    if (this.ack !== "auto") this.#unread.clear();
+    this.#delivered = 0;
+    if (this.ack === "auto") return;
+    // What is to be acknowledged is delivered again, so it is not handed out twice. What was handed out can be
+    // acknowledged no more, so that `drain` need not wait for it.
+    this.#unread.clear();
+    this.#handed = undefined;
+    this.#checkIdle();
   }
 
   /** For the client: hand out no more. Resolves when what was handed out is done with. @internal */

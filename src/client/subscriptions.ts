@@ -51,9 +51,9 @@ export class Subscriptions {
     this.#byId.set(id, subscription);
   }
 
-  /** Remove one that has ended while its session goes on. */
-  delete(subscription: AnySubscription): void {
-    if (!this.#byId.delete(subscription.id)) return;
+  /** Remove one that has ended. `isUsed`: in the session that there is, and that goes on. */
+  delete(subscription: AnySubscription, isUsed: boolean): void {
+    if (!this.#byId.delete(subscription.id) || !isUsed) return;
     this.#used.add(subscription.id);
     if (this.#used.size > MOST_USED) for (const oldest of this.#used) return void this.#used.delete(oldest);
   }

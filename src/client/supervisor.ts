@@ -5,18 +5,14 @@ import type { Dial, Transport } from "../transport.js";
 import type { Connection } from "./connection.js";
 import type { SessionInfo } from "./session-info.js";
 import type { ClientContext } from "./context.js";
+import { type Endpoint, allFailed, inOrder } from "./endpoint.js";
 import { establish } from "./establish.js";
 import { loginHeaders } from "./login.js";
 
-/** Somewhere to connect to. */
-export interface Endpoint {
-  /** Names it in messages to people; without credentials. */
-  readonly name: string;
-  /** Opens a transport to it. */
-  readonly dial: Dial;
-}
-
-/** Where a client stands. `"reconnecting"`: a session was lost, and another one is being tried for or waited for. */
+/**
+ * Where a client stands. `"reconnecting"`: a session was lost, or is being ended by `reconnect`, and another one is tried for
+ * or waited for.
+ */
 export type ClientState = "disconnected" | "connecting" | "connected" | "reconnecting" | "disconnecting";
 
 /** What a supervisor needs of its client. */
@@ -36,8 +32,16 @@ export interface SupervisorHost extends ClientContext {
 interface Effort {
   readonly promise: Promise<void>;
   readonly abort: AbortController;
-  /** Ends the wait before the next attempt. */
-  hurry: () => void;
+}
+
+/** What there are attempts for. */
+interface Occasion {
+  /** Whether more attempts follow when the first one fails, if there is a policy. */
+  readonly retries: boolean;
+  /** What went wrong: then the policy says when the first attempt is made. Otherwise it is made at once. */
+  readonly trouble?: StompError | undefined;
+  /** Comes before the first attempt. */
+  readonly before?: () => Promise<void>;
 }
 
 /** A session that has lasted so long, in ms, was a good one: what comes after its end is a new trouble. */
@@ -53,12 +57,14 @@ export class Supervisor {
   #hasTried = false;
   #hadSession = false;
   #effort: Effort | undefined;
+  /** Whether the next attempt is to be made without a wait before it. */
+  #isHurried = false;
+  /** Ends the wait before the next attempt. */
+  #wake: (() => void) | undefined;
   #attempt = 0;
   /** How many refusals of CONNECT came in a row. */
   #refusals = 0;
   #establishedAt = 0;
-  /** Whether the end of the connection is meant to bring a new one. */
-  #isRenewing = false;
 
   constructor(host: SupervisorHost) {
     this.#host = host;
@@ -81,20 +87,11 @@ export class Supervisor {
 
   /** Connect, or join what is under way; see {@link DialClient.connect}. */
   connect(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error); // whatever the caller aborted with
     if (this.#state === "connected") return Promise.resolve();
-    if (this.#effort === undefined && this.#state === "disconnecting") {
-      return Promise.reject(new InvalidStateError("the client is disconnecting"));
-    }
-    if (this.#effort === undefined) {
-      // The state is set before anything is awaited: a second call joins.
-      this.#state = "connecting";
-      this.#attempt = 0;
-      this.#refusals = 0;
-      this.#begin(undefined, false);
-    }
-    const { promise, abort } = this.#effort ?? noEffort();
+    if (this.#state === "disconnecting") return Promise.reject(new InvalidStateError("the client is disconnecting"));
+    const { promise, abort } = this.#effort ?? this.#connect();
     if (signal === undefined) return promise;
-    if (signal.aborted) abort.abort(signal.reason);
     const aborted = (): void => {
       abort.abort(signal.reason);
     };
@@ -105,19 +102,21 @@ export class Supervisor {
   }
 
   /** Get a fresh session; see {@link DialClient.reconnect}. `close` ends the one that there is. */
-  async renew(close: (connection: Connection) => Promise<void>): Promise<void> {
-    const connection = this.open;
-    if (connection !== undefined && this.#state === "connected") {
-      this.#isRenewing = true;
-      await close(connection);
+  renew(close: (connection: Connection) => Promise<void>): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined || this.#state !== "connected") {
+      this.hurry();
+      return this.connect();
     }
-    this.hurry();
-    return this.connect();
+    // From now on `connect`, `disconnect` and a second `renew` meet attempts under way: there is no time in between.
+    this.#state = "reconnecting";
+    return this.#begin({ retries: true, before: () => close(connection) }).promise;
   }
 
   /** Do not wait any longer before the next attempt. */
   hurry(): void {
-    this.#effort?.hurry();
+    this.#isHurried = true;
+    this.#wake?.();
   }
 
   /** Whether there was a session or an attempt at one, and none will be tried for. */
@@ -128,20 +127,20 @@ export class Supervisor {
   /** End for good: give up trying, or end the session by `close`. Never rejects unless `close` does. */
   async end(close: (connection: Connection) => Promise<void>): Promise<void> {
     const effort = this.#effort;
-    if (effort !== undefined) {
-      effort.abort.abort(new InvalidStateError("disconnect was called while connecting"));
-      await effort.promise.catch(() => undefined); // whoever connects is told
-    }
     const connection = this.#connection;
-    if (connection === undefined) {
+    if (effort === undefined && connection === undefined) {
       this.#lost = undefined;
       this.#host.ended(undefined);
       return;
     }
-    this.#isRenewing = false;
+    // Before anything is awaited or told: no session can come about any more, and the end of one brings no other.
+    const isFirst = this.#state !== "disconnecting";
     this.#state = "disconnecting";
-    this.#host.status.tell({ type: "disconnecting" });
-    await close(connection);
+    effort?.abort.abort(new InvalidStateError("disconnect was called while connecting"));
+    if (isFirst) this.#host.status.tell({ type: "disconnecting" });
+    if (effort !== undefined)
+      await effort.promise.catch(() => undefined); // whoever connects is told
+    else if (connection !== undefined) await close(connection);
   }
 
   /** The error of a call that needs a connection, where there is none. */
@@ -153,43 +152,45 @@ export class Supervisor {
     return new InvalidStateError(`${what} needs a connection, the client is ${this.#state}`);
   }
 
-  /** Try for a session. `trouble`: what made it necessary; then the policy decides when the first attempt is made, unless it is `atOnce`. */
-  #begin(trouble: StompError | undefined, atOnce: boolean): void {
-    this.#hasTried = true;
-    const abort = new AbortController();
-    const effort: Effort = {
-      abort,
-      hurry: () => undefined,
-      // Soon, not at once: whoever has just lost a connection, or calls `connect`, goes first.
-      promise: Promise.resolve().then(() => this.#run(effort, trouble, atOnce)),
-    };
-    effort.promise.catch(() => undefined); // it is told by status
-    this.#effort = effort;
+  #connect(): Effort {
+    // The state is set before anything is awaited: a second call joins.
+    this.#state = "connecting";
+    this.#attempt = 0;
+    this.#refusals = 0;
+    return this.#begin({ retries: this.#host.options.retryFirstConnect });
   }
 
-  async #run(effort: Effort, trouble: StompError | undefined, atOnce: boolean): Promise<void> {
-    const { signal } = effort.abort;
-    const { reconnect, retryFirstConnect } = this.#host.options;
-    const retries = reconnect !== false && (trouble !== undefined || retryFirstConnect || this.#isRenewing);
-    let error = atOnce ? undefined : trouble;
-    this.#isRenewing = false;
+  /** Try for a session. */
+  #begin(occasion: Occasion): Effort {
+    this.#hasTried = true;
+    this.#isHurried = false;
+    const abort = new AbortController();
+    // Soon, not at once: whoever has just lost a connection, or calls `connect`, goes first.
+    const promise = Promise.resolve().then(() => this.#run(occasion, abort.signal));
+    promise.catch(() => undefined); // it is told by status
+    this.#effort = { promise, abort };
+    return this.#effort;
+  }
+
+  async #run({ retries, trouble, before }: Occasion, signal: AbortSignal): Promise<void> {
+    let error = trouble;
     try {
+      await before?.();
       for (;;) {
-        if (error !== undefined) await this.#wait(effort, error);
-        error = await this.#round(signal, error ?? trouble);
+        if (error !== undefined) await this.#wait(error, signal);
+        error = await this.#round(signal, error);
         if (error === undefined) return;
         if (!retries) throw error;
       }
-    } catch (reason) {
-      this.#giveUp(reason);
-      throw reason;
+    } catch (cause) {
+      this.#giveUp(cause);
+      throw cause;
     }
   }
 
   /** Wait as long as the policy says; throws `error` when it gives up. */
-  async #wait(effort: Effort, error: StompError): Promise<void> {
+  async #wait(error: StompError, signal: AbortSignal): Promise<void> {
     const { options, endpoints, status } = this.#host;
-    const { signal } = effort.abort;
     signal.throwIfAborted();
     this.#attempt++;
     const isRefused = this.#refusals >= options.refusalLimit * endpoints.length;
@@ -198,28 +199,34 @@ export class Supervisor {
     if (!(delay >= 0))
       throw new TypeError(`a reconnect policy must give a number of ms or false, not ${String(delay)}`);
     status.tell({ type: "reconnecting", attempt: this.#attempt, delay, error });
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, Math.min(delay, LONGEST_DELAY));
-      // The network may be back, or the laptop awake: that is a better time than any.
-      const unlisten = onWake(done);
-      function done(): void {
+    if (!this.#isHurried && !signal.aborted) await this.#sleep(delay, signal);
+    this.#isHurried = false;
+    signal.throwIfAborted();
+  }
+
+  /** Wait for so many ms, or until somebody is in a hurry, or gives up. */
+  #sleep(delay: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
         clearTimeout(timer);
         unlisten();
         signal.removeEventListener("abort", done);
+        this.#wake = undefined;
         resolve();
-      }
+      };
+      const timer = setTimeout(done, Math.min(delay, LONGEST_DELAY));
+      // The network may be back, or the laptop awake: that is a better time than any.
+      const unlisten = onWake(done);
       signal.addEventListener("abort", done, { once: true });
-      effort.hurry = done;
+      this.#wake = done;
     });
-    effort.hurry = () => undefined;
-    signal.throwIfAborted();
   }
 
   /** Try each target once. Gives the error when there is no session after that. */
   async #round(signal: AbortSignal, lastError: StompError | undefined): Promise<StompError | undefined> {
     const { endpoints, options, status } = this.#host;
     const errors: StompError[] = [];
-    for (const { name, dial } of options.targetOrder === "shuffled" ? shuffled(endpoints) : endpoints) {
+    for (const { name, dial } of inOrder(endpoints, options.targetOrder)) {
       signal.throwIfAborted();
       status.tell({ type: "connecting", target: name, attempt: this.#attempt });
       try {
@@ -252,7 +259,9 @@ export class Supervisor {
         return made;
       },
     });
-    if (!connection.isOpen) throw connection.lostError("not-sent");
+    if (signal.aborted) connection.abort(new ConnectionLostError("connecting was aborted", "not-sent"));
+    signal.throwIfAborted();
+    if (!connection.isOpen) throw endedAtOnce(connection);
     this.#established(connection, info);
   }
 
@@ -269,41 +278,42 @@ export class Supervisor {
     if (this.#hadSession) counters.reconnects++;
     this.#hadSession = true;
     this.#host.established(connection, info);
-    this.#host.status.tell({ type: "connected", ...info });
+    // It may have ended while it was written to, or be ended by who is shown the frames.
+    if (this.state === "connected") this.#host.status.tell({ type: "connected", ...info });
   }
 
   /** The connection has ended. */
   #ended(reason: StompError | undefined): void {
     const { options, status } = this.#host;
-    const isMeant = this.#state === "disconnecting";
     this.#connection = undefined;
     this.#info = undefined;
     if (performance.now() - this.#establishedAt >= STABLE) this.#attempt = 0;
-    const lost = reason ?? new ConnectionLostError("the session was ended to begin a new one", "not-sent");
-    if (isMeant || (options.reconnect === false && !this.#isRenewing)) {
-      this.#isRenewing = false;
-      this.#lost = reason;
+    if (this.#effort?.abort.signal.aborted === true) return; // what is given up tells of the end
+    this.#lost = reason;
+    const isMeant = this.#state === "disconnecting";
+    if (this.#effort === undefined && (isMeant || options.reconnect === false)) {
       this.#state = "disconnected";
       this.#host.ended(reason);
       status.tell({ type: "disconnected", reason, reconnects: false });
       return;
     }
-    this.#lost = lost;
     this.#state = "reconnecting";
+    // First of all: whoever is told may connect or disconnect.
+    if (this.#effort === undefined) this.#begin({ retries: true, trouble: reason });
     this.#host.interrupted(reason);
-    this.#begin(lost, this.#isRenewing);
-    status.tell({ type: "disconnected", reason, reconnects: true });
+    if (this.state === "reconnecting") status.tell({ type: "disconnected", reason, reconnects: true });
   }
 
   #giveUp(cause: unknown): void {
-    const reason = cause instanceof StompError ? cause : undefined;
+    const isMeant = this.#state === "disconnecting";
     const isLoss = this.#state === "reconnecting";
+    const reason = isMeant ? undefined : asError(cause);
     this.#effort = undefined;
-    // `disconnect` gives up too, and then there is nothing to tell of.
-    const isMeant = cause instanceof InvalidStateError;
-    if (isLoss) this.#lost = isMeant ? undefined : (reason ?? this.#lost);
-    if (this.#state !== "disconnecting") this.#state = "disconnected";
-    if (isLoss) this.#host.ended(isMeant ? undefined : (reason ?? asError(cause)));
+    this.#state = "disconnected";
+    if (isMeant || isLoss) {
+      this.#lost = reason;
+      this.#host.ended(reason);
+    }
     this.#host.status.tell({ type: "disconnected", reason, reconnects: false });
   }
 }
@@ -311,26 +321,20 @@ export class Supervisor {
 /** The longest delay that timers take, in ms. */
 const LONGEST_DELAY = 2_147_483_647;
 
-function noEffort(): never {
-  throw new InvalidStateError("there is no attempt to connect");
-}
-
+/** What a signal was aborted with, or a wrong argument, as status and subscriptions tell of it. */
 function asError(cause: unknown): StompError {
+  if (cause instanceof StompError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ConnectError("prepare", `reconnecting was given up: ${why}`, { cause });
+  return new ConnectError("prepare", `connecting was given up: ${why}`, { cause });
 }
 
-function allFailed(errors: readonly StompError[]): ConnectError {
-  const message = `none of ${errors.length} targets gave a session: ${errors.map((error) => error.message).join("; ")}`;
-  const stage = errors.some((error) => error instanceof ConnectError && error.stage === "handshake")
-    ? "handshake"
-    : "dial";
-  return new ConnectError(stage, message, { cause: new AggregateError(errors, "each target failed") });
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  return items
-    .map((item) => ({ item, place: Math.random() }))
-    .sort((one, other) => one.place - other.place)
-    .map(({ item }) => item);
+function endedAtOnce(connection: Connection): ConnectError {
+  const cause = connection.lostError("not-sent");
+  return new ConnectError(
+    "handshake",
+    `the session with ${connection.peer} ended as soon as it began: ${cause.message}`,
+    {
+      cause,
+    },
+  );
 }

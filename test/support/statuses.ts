@@ -1,0 +1,9 @@
+import type { DialClient } from "../../src/client/client.js";
+import type { Status } from "../../src/client/status.js";
+
+/** All that a client tells from now on. */
+export function statusesOf(client: DialClient): Status[] {
+  const told: Status[] = [];
+  client.onStatus((status) => told.push(status));
+  return told;
+}
