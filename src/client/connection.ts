@@ -31,6 +31,8 @@ import { Receipts, type ReceiptWait } from "./receipts.js";
 
 /** A heart-beat is LF or CR LF, which comes alone. */
 const LONGEST_EOL = 2;
+/** An end so many ms after an ERROR is its consequence. */
+const SAME_TROUBLE = 5000;
 /** `send` holds back while the transport has more than this to write. */
 const HIGH_WATER = 1_048_576;
 const DONE: Promise<void> = Promise.resolve();
@@ -53,7 +55,7 @@ export class Connection {
   #state: "open" | "closing" | "ended" = "open";
   #isClosing = false;
   #reason: StompError | undefined;
-  #lastError: ServerError | undefined;
+  #lastError: { readonly error: ServerError; readonly at: number } | undefined;
   #whenEnded: Deferred<void> = deferred();
   #wantsHold = false;
   #held = false;
@@ -308,7 +310,7 @@ export class Connection {
       return;
     }
     if (error.receiptId !== undefined && this.#receipts.refuse(error.receiptId, error)) return;
-    this.#lastError = error;
+    this.#lastError = { error, at: performance.now() };
     this.#owner.serverError(error);
   }
 
@@ -322,7 +324,10 @@ export class Connection {
       this.#end(undefined);
       return;
     }
-    let cause: unknown = this.#lastError ?? transportReason;
+    const said = this.#lastError;
+    // An ERROR of long ago has nothing to do with the end.
+    let cause: unknown =
+      said !== undefined && performance.now() - said.at < SAME_TROUBLE ? said.error : transportReason;
     try {
       this.#session.end();
     } catch (error) {

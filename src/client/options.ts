@@ -94,8 +94,9 @@ export interface ClientOptions {
    */
   readonly retryFirstConnect?: boolean;
   /**
-   * Stop for good when brokers have refused CONNECT with an ERROR so many times in a row (for each target): most likely the
-   * credentials are wrong. More than one because a RabbitMQ that has just been started refuses good ones for a moment.
+   * Stop for good when a target has refused CONNECT with an ERROR in so many rounds in a row (each target is tried once in a round),
+   * and no other one gave a session: most likely the credentials are wrong. More than one because a RabbitMQ that has just
+   * been started refuses good ones for a moment.
    * @default 3
    */
   readonly refusalLimit?: number;

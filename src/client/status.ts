@@ -13,7 +13,7 @@ export type Status =
   | { readonly type: "disconnecting" }
   /** The session has ended, or none came about. `reason` is absent after `disconnect` and `reconnect`. `reconnects`: whether another one will be tried for. */
   | { readonly type: "disconnected"; readonly reason: StompError | undefined; readonly reconnects: boolean }
-  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or at once when `reconnect` is called. */
+  /** The next attempt to connect, number `attempt`, is made in `delay` ms, or at once when `reconnect` is called or a page shows a sign that the network is back. */
   | { readonly type: "reconnecting"; readonly attempt: number; readonly delay: number; readonly error: StompError }
   /** The broker sent an ERROR that concerns no call and no subscription. The session goes on unless the broker ends it. */
   | { readonly type: "server-error"; readonly error: ServerError }

@@ -62,7 +62,7 @@ export class Supervisor {
   /** Ends the wait before the next attempt. */
   #wake: (() => void) | undefined;
   #attempt = 0;
-  /** How many refusals of CONNECT came in a row. */
+  /** In how many rounds in a row CONNECT was refused. */
   #refusals = 0;
   #establishedAt = 0;
 
@@ -193,7 +193,7 @@ export class Supervisor {
     const { options, endpoints, status } = this.#host;
     signal.throwIfAborted();
     this.#attempt++;
-    const isRefused = this.#refusals >= options.refusalLimit * endpoints.length;
+    const isRefused = this.#refusals >= options.refusalLimit;
     const delay = isRefused || options.reconnect === false ? false : options.reconnect(this.#attempt, error);
     if (delay === false) throw error;
     if (!(delay >= 0))
@@ -235,10 +235,11 @@ export class Supervisor {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof StompError)) throw error; // a wrong argument: it would be wrong for ever
-        this.#refusals = error instanceof ConnectError && error.cause instanceof ServerError ? this.#refusals + 1 : 0;
         errors.push(error);
       }
     }
+    // Of a target that is dead it is not known whether it would refuse too.
+    this.#refusals = errors.some(isRefusal) ? this.#refusals + 1 : 0;
     return errors.length > 1 ? allFailed(errors) : errors[0];
   }
 
@@ -316,6 +317,10 @@ export class Supervisor {
     }
     this.#host.status.tell({ type: "disconnected", reason, reconnects: false });
   }
+}
+
+function isRefusal(error: StompError): boolean {
+  return error instanceof ConnectError && error.cause instanceof ServerError;
 }
 
 /** The longest delay that timers take, in ms. */
