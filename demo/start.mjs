@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { StompError, connect } from "stompede";
+import { StompError, connect, exponentialBackoff } from "stompede";
 import { TOPICS, produce } from "./producer.mjs";
 import { servePage } from "./serve-page.mjs";
 
@@ -82,7 +82,8 @@ async function main() {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
   try {
-    const client = await connect(forProducer.url, { ...forProducer.options, signal: stop.signal });
+    const reconnect = exponentialBackoff({ max: 5000 });
+    const client = await connect(forProducer.url, { ...forProducer.options, reconnect, signal: stop.signal });
     const page = await servePage({ ...forPage, topics: TOPICS }, given.port);
     console.log(`page:      ${page.url}`);
     console.log(

@@ -190,7 +190,7 @@ export class Supervisor {
 
   /** Wait as long as the policy says; throws `error` when it gives up. */
   async #wait(error: StompError, signal: AbortSignal): Promise<void> {
-    const { options, endpoints, status } = this.#host;
+    const { options, status } = this.#host;
     signal.throwIfAborted();
     this.#attempt++;
     const isRefused = this.#refusals >= options.refusalLimit;
