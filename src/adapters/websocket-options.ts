@@ -25,6 +25,12 @@ export interface WebSocketOptions {
   readonly factory?: (url: string, protocols: readonly string[]) => WebSocketLike;
   /** How long `close()` waits for the other side to agree, in ms; the platforms' own limits are up to 40 s. @default 2000 */
   readonly closeTimeout?: number;
+  /**
+   * The platform's text messages end at the first NUL (React Native): send binary messages only, and put back the NUL
+   * that what arrives has lost. ActiveMQ takes no binary messages.
+   * @default false
+   */
+  readonly cutsAtNul?: boolean;
   /** Offer compression of messages (permessage-deflate). Only Node has the choice. @default false */
   readonly perMessageDeflate?: boolean;
   /**

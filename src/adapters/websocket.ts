@@ -1,6 +1,7 @@
 /** STOMP over WebSocket, on every platform. */
 import { openWebSocket, preparePlatform } from "#websocket";
 import type { Dial, Transport } from "../transport.js";
+import { NulSafeTransport } from "./websocket-nul-safe.js";
 import { openError, subprotocolError } from "./websocket-errors.js";
 import { type WebSocketLike, wrapWebSocket } from "./websocket-like.js";
 import { readWebSocketRequest, type WebSocketOptions, type WebSocketRequest } from "./websocket-options.js";
@@ -25,7 +26,8 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Di
     factory === undefined
       ? (events) => openWebSocket(request, prepared, events)
       : (events) => wrapWebSocket(made(factory, request), request.peer, events);
-  return (signal) => dial(open, request, signal);
+  if (options.cutsAtNul !== true) return (signal) => dial(open, request, signal);
+  return async (signal) => new NulSafeTransport(await dial(open, request, signal));
 }
 
 /** Begin to open a socket; throws what goes wrong at once. */
