@@ -180,5 +180,6 @@ const NOTHING_TO_SETTLE: Settler = {
   settle: (command) =>
     command === "ACK" ? Promise.resolve() : Promise.reject(new InvalidStateError("a reply cannot be refused")),
   isSettled: () => true,
-  unsettle: () => undefined,
+  isTentative: () => false,
+  decide: () => undefined,
 };

@@ -1,5 +1,5 @@
 /** Subscribing over the connection that there is: makes subscriptions, brings them their messages, ends them. */
-import { type ServerError, type StompError } from "../errors.js";
+import { ConnectionLostError, type ServerError, StaleMessageError, type StompError } from "../errors.js";
 import type { ServerFrame } from "../protocol/index.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
@@ -199,12 +199,16 @@ export class Subscriber implements SubscriptionHost {
     this.#context.status.tellError(error, { type: "handler-error", error, destination });
   }
 
-  settleAfterHandler(command: "ACK" | "NACK", { terms }: AnySubscription, message: Message<unknown>): void {
+  settleAfterHandler(command: "ACK" | "NACK", subscription: AnySubscription, message: Message<unknown>): void {
     // STOMP 1.0 has no NACK: the message stays the broker's to deliver again.
     if (message.isSettled || (command === "NACK" && this.#context.connection()?.version === "1.0")) return;
-    const { nackHeaders: headers } = terms;
+    const { nackHeaders: headers } = subscription.terms;
     const settled = command === "ACK" ? message.ack() : message.nack(headers === undefined ? {} : { headers });
-    settled.catch(() => undefined); // its session or subscription has ended: the broker delivers the message again
+    settled.catch((error: unknown) => {
+      // When its session or subscription has ended, the broker delivers the message again.
+      const hasEnded = error instanceof StaleMessageError || error instanceof ConnectionLostError;
+      if (!hasEnded && subscription.isLive) this.handlerFailed(subscription, error);
+    });
   }
 
   /** Who settles the messages that a subscription gets over this connection. */

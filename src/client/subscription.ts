@@ -304,7 +304,7 @@ export class Subscription<T = undefined>
   }
 
   #isIdle(): boolean {
-    const isRead = this.#handed === undefined || this.ack === "auto" || this.#handed.isSettled;
+    const isRead = this.#handed === undefined || this.ack === "auto" || this.#handed.isDone;
     return this.#running === 0 && isRead;
   }
 
