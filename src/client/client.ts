@@ -93,17 +93,14 @@ export class DialClient implements AsyncDisposable {
       ended: (reason) => {
         this.#subscriber.ended(reason);
         this.#outbox.ended(reason);
-        this.#requester.ended(reason);
+        this.#requester.interrupted(reason);
         this.#transactions.interrupted();
       },
     });
     this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
     this.#outbox = new Outbox(context);
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
-    this.#requester = new Requester({
-      ...context,
-      subscribe: (destination, handler) => this.#subscriber.subscribe(destination, handler, NOTHING),
-    });
+    this.#requester = new Requester(context);
     this.#transactions = new Transactions(context);
   }
 
@@ -342,7 +339,7 @@ export class DialClient implements AsyncDisposable {
         this.#subscriber.deliver(frame, connection);
       },
       serverError: (error) => {
-        if (this.#subscriber.serverError(error)) return;
+        if (this.#requester.serverError(error) || this.#subscriber.serverError(error)) return;
         this.#outbox.serverError();
         status.tell({ type: "server-error", error });
       },
