@@ -26,6 +26,8 @@ export interface SubscriberHost extends ClientContext {
 export class Subscriber implements SubscriptionHost {
   readonly #context: SubscriberHost;
   readonly #subscriptions = new Subscriptions();
+  /** Those that have ended while handlers worked on their messages. */
+  readonly #leaving = new Set<AnySubscription>();
   readonly #crowded = new Set<AnySubscription>();
   readonly #resubscriber: Resubscriber;
   /** How many messages of a subscription were dropped because it was not read fast enough. */
@@ -107,7 +109,7 @@ export class Subscriber implements SubscriptionHost {
 
   /** Hand out no more messages. Resolves when what was handed out is done with. */
   async drain(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain()));
+    await Promise.all([...this.#subscriptions, ...this.#leaving].map((subscription) => subscription.drain()));
   }
 
   /** A MESSAGE came over this connection. */
@@ -227,5 +229,8 @@ export class Subscriber implements SubscriptionHost {
   #end(subscription: AnySubscription, reason: Error | undefined): void {
     this.#subscriptions.delete(subscription);
     subscription.end(reason, reason === undefined);
+    if (!subscription.isBusy) return;
+    this.#leaving.add(subscription);
+    void subscription.drain().then(() => this.#leaving.delete(subscription));
   }
 }
