@@ -41,7 +41,8 @@ export {
 } from "./client/subscribe-options.js";
 export { type Subscription } from "./client/subscription.js";
 export { type ClientState } from "./client/supervisor.js";
-export { type BeginOptions, type FinishOptions, type Transaction } from "./client/transaction.js";
+export { type FinishOptions, type Transaction } from "./client/transaction.js";
+export { type BeginOptions } from "./client/transactions.js";
 export {
   ConnectError,
   ConnectionLostError,

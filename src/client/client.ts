@@ -12,7 +12,7 @@ import { type FrameListener, FrameListeners } from "./frame-tap.js";
 import type { Message } from "./message.js";
 import type { ClientOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
-import { Ids, type Pairs, type ReceiptOptions, addHeaders, receiptWait } from "./request.js";
+import { Ids, type ReceiptOptions } from "./request.js";
 import { type RequestOptions, Requester } from "./requester.js";
 import { type ResolvedOptions, resolveOptions } from "./resolved-options.js";
 import { type Responder, type RespondOptions, respondWith } from "./responder.js";
@@ -24,7 +24,8 @@ import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./
 import { Subscriber } from "./subscriber.js";
 import type { Subscription } from "./subscription.js";
 import { type ClientState, Supervisor } from "./supervisor.js";
-import { type BeginOptions, Transaction } from "./transaction.js";
+import type { Transaction } from "./transaction.js";
+import { type BeginOptions, Transactions } from "./transactions.js";
 
 /** Options of {@link Client.sendFrame}. */
 export interface SendFrameOptions extends ReceiptOptions {
@@ -58,6 +59,7 @@ export class DialClient implements AsyncDisposable {
   readonly #sender: Sender;
   readonly #outbox: Outbox;
   readonly #requester: Requester;
+  readonly #transactions: Transactions;
   #disconnecting: Promise<void> | undefined;
 
   /**
@@ -87,20 +89,20 @@ export class DialClient implements AsyncDisposable {
         this.#subscriber.interrupted(reason);
         this.#outbox.interrupted(reason);
         this.#requester.interrupted(reason);
+        this.#transactions.interrupted();
       },
       ended: (reason) => {
         this.#subscriber.ended(reason);
         this.#outbox.ended(reason);
-        this.#requester.ended(reason);
+        this.#requester.interrupted(reason);
+        this.#transactions.interrupted();
       },
     });
     this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
     this.#outbox = new Outbox(context);
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
-    this.#requester = new Requester({
-      ...context,
-      subscribe: (destination, handler) => this.#subscriber.subscribe(destination, handler, NOTHING),
-    });
+    this.#requester = new Requester(context);
+    this.#transactions = new Transactions(context);
   }
 
   /** Where it stands. */
@@ -166,7 +168,7 @@ export class DialClient implements AsyncDisposable {
    */
   reconnect(): Promise<void> {
     return this.#supervisor.renew((connection) =>
-      connection.close(this.#context.ids.next("receipt"), NOTHING, this.#options.disconnectTimeout),
+      this.#close(connection, NOTHING, this.#options.disconnectTimeout, []),
     );
   }
 
@@ -220,56 +222,38 @@ export class DialClient implements AsyncDisposable {
   /**
    * Begin a transaction. Resolves when BEGIN is handed over, with `receipt` when the broker has confirmed it.
    *
-   * Rejects as `send` does.
+   * Rejects with TypeError or RangeError for wrong arguments, InvalidStateError for an id that an open transaction has, and
+   * as `send` does.
    */
-  async begin(options: BeginOptions = NOTHING): Promise<Transaction> {
-    const { id = this.#context.ids.next("tx"), headers } = options;
-    if (typeof id !== "string" || id === "") throw new TypeError("id must be a string that is not empty");
-    const pairs: Pairs = [["transaction", id]];
-    addHeaders(pairs, headers, "BEGIN", ["transaction", "receipt"]);
-    const wait = receiptWait(options, `BEGIN of ${id}`, this.#options.receiptTimeout, this.#context.ids);
-    const connection = this.#context.connection();
-    if (connection === undefined) throw this.#context.notConnected("BEGIN");
-    if (wait !== undefined) pairs.push(["receipt", wait.id]);
-    await connection.send("BEGIN", pairs, "", true, wait);
-    return new Transaction(id, connection, this.#context);
+  begin(options: BeginOptions = NOTHING): Promise<Transaction> {
+    return this.#transactions.begin(options);
   }
 
   /**
    * Do something in a transaction: it is committed, and the commit confirmed, when `work` returns or resolves, and aborted
-   * when that fails. Resolves with what `work` gives.
+   * when that fails. Resolves with what `work` gives. `work` may commit or abort it itself.
    *
-   * Rejects with what `work` fails with, and as {@link Transaction.commit} does.
+   * Rejects with what `work` fails with, and as `begin` and {@link Transaction.commit} do.
    */
-  async transaction<R>(
-    work: (transaction: Transaction) => R | Promise<R>,
-    options: BeginOptions = NOTHING,
-  ): Promise<R> {
-    const transaction = await this.begin(options);
-    let result: R;
-    try {
-      result = await work(transaction);
-    } catch (error) {
-      if (transaction.isOpen) await transaction.abort({ receipt: false }).catch(() => undefined); // the fault is what matters
-      throw error;
-    }
-    if (!transaction.isFinished) await transaction.commit();
-    return result;
+  transaction<R>(work: (transaction: Transaction) => R | Promise<R>, options: BeginOptions = NOTHING): Promise<R> {
+    return this.#transactions.run(work, options);
   }
 
   /**
-   * Send a request and wait for the reply to it: the message that comes back with its `correlation-id`.
+   * Send a request and wait for the reply to it: the message that comes back with its `correlation-id`. Many may wait at the
+   * same time. It is sent at most once, whatever the client's `delivery` is.
    *
-   * Rejects with ReplyTimeoutError, with `signal.reason`, with ConnectionLostError when the session ends before the reply has
-   * come (`outcome: "unknown"`, or `"not-sent"`), and as `send` does.
+   * Rejects with ReplyTimeoutError, with `signal.reason`, with ConnectionLostError (`outcome: "unknown"`) when the session ends
+   * before the reply has come, with ServerError when the broker ends the subscription to replies, and as `send` does.
    */
   request(destination: string, body: Body = "", options: RequestOptions = NOTHING): Promise<Message> {
     return this.#requester.request(destination, body, options);
   }
 
   /**
-   * Answer requests: what `responder` gives for a message is sent to its `reply-to`, with its `correlation-id`. When it
-   * fails nothing is sent, and the failure is told by status.
+   * Answer requests: what `responder` gives for a message is sent to its `reply-to`, with its `correlation-id`; a message that
+   * has no `reply-to` is handled all the same. When the responder or the sending fails, that is told by status as
+   * `handler-error`, the message is refused where it is to be acknowledged, and whoever asked is told nothing.
    *
    * Rejects as `subscribe` does.
    */
@@ -306,10 +290,15 @@ export class DialClient implements AsyncDisposable {
   }
 
   /**
-   * Disconnect: hand out no more messages, wait for running handlers, for the outbox and for pending receipts, say
-   * DISCONNECT, wait for its receipt, close. Subscriptions end. While connecting or reconnecting, that is given up. Do not wait
-   * for it inside a handler: it waits for the handler. Resolves within the time-out and the transport's bound on closing;
-   * rejects only with RangeError or TypeError for wrong options.
+   * Disconnect: hand out no more messages, wait for running handlers and their acknowledgements, for the outbox and for pending
+   * receipts, say DISCONNECT, wait for its receipt, close. A reader of an iteration is waited for like a handler: until it has
+   * acknowledged the last message that it got (in the mode `"auto"` not at all), or asks for the next one, which ends the
+   * iteration. Subscriptions end, open transactions too; replies are not waited for. While connecting or reconnecting, that
+   * is given up.
+   *
+   * Handlers can send, and begin and commit transactions, until they have finished. Do not wait for `disconnect` inside a
+   * handler: it waits for the handler. What is not acknowledged when the time is over, the broker delivers again. Resolves
+   * within the time-out and the transport's bound on closing; rejects only with RangeError or TypeError for wrong options.
    */
   disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
     if (this.#disconnecting === undefined) {
@@ -327,11 +316,22 @@ export class DialClient implements AsyncDisposable {
 
   async #disconnect({ timeout, headers = NOTHING }: DisconnectOptions): Promise<void> {
     const wait = timeout === undefined ? this.#options.disconnectTimeout : checkTimeout("timeout", timeout);
-    await this.#supervisor.end(async (connection) => {
-      const receipt = this.#context.ids.next("receipt");
-      await connection.close(receipt, headers, wait, [() => this.#subscriber.drain(), () => this.#outbox.whenEmpty()]);
-    });
+    const before = [() => this.#subscriber.drain(), () => this.#outbox.whenEmpty()];
+    await this.#supervisor.end((connection) => this.#close(connection, headers, wait, before));
     await this.#outbox.close();
+  }
+
+  #close(
+    connection: Connection,
+    headers: HeadersInit,
+    timeout: number,
+    before: readonly (() => Promise<void>)[],
+  ): Promise<void> {
+    // Receipts of a transaction that can no more be committed would be waited for in vain.
+    const abandon = (): void => {
+      this.#transactions.abandon();
+    };
+    return connection.close(this.#context.ids.next("receipt"), headers, timeout, [...before, abandon]);
   }
 
   #connectionOver(transport: Transport, ended: ConnectionOwner["ended"]): Connection {
@@ -341,7 +341,7 @@ export class DialClient implements AsyncDisposable {
         this.#subscriber.deliver(frame, connection);
       },
       serverError: (error) => {
-        if (this.#subscriber.serverError(error)) return;
+        if (this.#requester.serverError(error) || this.#subscriber.serverError(error)) return;
         this.#outbox.serverError();
         status.tell({ type: "server-error", error });
       },

@@ -180,7 +180,7 @@ export class Connection {
     receiptId: string,
     headers: HeadersInit,
     timeout: number,
-    before: readonly (() => Promise<void>)[] = [],
+    before: readonly (() => Promise<void> | void)[] = [],
   ): Promise<void> {
     if (this.#isClosing || this.#state === "ended") return this.#whenEnded.promise;
     this.#isClosing = true;
@@ -189,7 +189,7 @@ export class Connection {
       wait.resolve();
     });
     deadline.set("close", timeout);
-    const unlessOver = (step: Promise<unknown>): Promise<unknown> =>
+    const unlessOver = (step: Promise<unknown> | void): Promise<unknown> =>
       Promise.race([step, wait.promise, this.#whenEnded.promise]);
     for (const step of before) await unlessOver(step());
     if (!this.#hasEnded()) this.#state = "closing";

@@ -7,15 +7,23 @@ export type AckMode = "auto" | "client" | "client-individual";
 
 /** How a message is settled; its subscription knows how, and whether it still can be. */
 export interface Settler {
-  settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void>;
+  /** `isTentative`: it is part of a transaction that tells by `decide` how it has ended. */
+  settle(
+    command: "ACK" | "NACK",
+    message: Message<unknown>,
+    options: SettleOptions,
+    isTentative?: boolean,
+  ): Promise<void>;
   isSettled(message: Message<unknown>): boolean;
-  /** Its transaction was aborted: it can be settled again. */
-  unsettle(message: Message<unknown>): void;
+  /** Whether it is settled in a transaction that has not ended. */
+  isTentative(message: Message<unknown>): boolean;
+  /** Its transaction was committed; or aborted, and it can be settled again. */
+  decide(message: Message<unknown>, isCommitted: boolean): void;
 }
 
 /** Options of {@link Message.ack} and {@link Message.nack}. */
 export interface SettleOptions extends ReceiptOptions {
-  /** The transaction that the ACK or NACK is part of. */
+  /** The id of the transaction that the ACK or NACK is part of. One of `begin` has methods for that, which undo it when it is aborted. */
   readonly transaction?: string;
   /** More headers of the frame, as `requeue: false` for a NACK to RabbitMQ. */
   readonly headers?: Readonly<Record<string, string | number | boolean | undefined>>;
@@ -25,7 +33,7 @@ export interface SettleOptions extends ReceiptOptions {
 export class Message<T = undefined> {
   /** The MESSAGE frame. */
   readonly frame: ServerFrame;
-  /** Where it stands among the messages of its subscription in this session, from 1. */
+  /** Where it stands among the messages of its subscription, from 1. */
   readonly sequence: number;
   readonly #settler: Settler;
   #value: T | undefined;
@@ -62,7 +70,10 @@ export class Message<T = undefined> {
     return this.frame.headers.get("redelivered") === "true";
   }
 
-  /** Whether it was acknowledged or refused, by itself or (in the mode `client`) together with a later one. */
+  /**
+   * Whether it was acknowledged or refused, by itself or (in the mode `client`) together with a later one; also in a
+   * transaction, until that is aborted.
+   */
   get isSettled(): boolean {
     return this.#settler.isSettled(this);
   }
@@ -125,9 +136,19 @@ export class Message<T = undefined> {
     this.#value = value;
   }
 
-  /** For a transaction: it was aborted, and the message can be settled again. @internal */
-  unsettle(): void {
-    this.#settler.unsettle(this);
+  /** For its subscription: whether it is settled, and no transaction can undo that. @internal */
+  get isDone(): boolean {
+    return this.#settler.isSettled(this) && !this.#settler.isTentative(this);
+  }
+
+  /** For a transaction of that id: settle it as part of it, until `decide` is called. @internal */
+  settleIn(transaction: string, command: "ACK" | "NACK", options: SettleOptions): Promise<void> {
+    return this.#settler.settle(command, this, { ...options, transaction }, true);
+  }
+
+  /** For the transaction that it was settled in: how that has ended. @internal */
+  decide(isCommitted: boolean): void {
+    this.#settler.decide(this, isCommitted);
   }
 }
 

@@ -1,15 +1,21 @@
 /** Requests: a message out, and the one that answers it in. */
-import { ConnectionLostError, InvalidStateError, ReplyTimeoutError, type StompError } from "../errors.js";
+import {
+  ConnectionLostError,
+  InvalidStateError,
+  ReplyTimeoutError,
+  type ServerError,
+  type StompError,
+} from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { checkTimeout } from "../internal/duration.js";
 import { randomName } from "../internal/random-name.js";
 import type { Body, HeadersInit, ServerFrame } from "../protocol/index.js";
+import { checkDestination } from "./arguments.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
 import { Message, type Settler } from "./message.js";
 import { sendPairs } from "./sending.js";
-import type { AnySubscription } from "./subscription.js";
 
 /** Options of {@link Client.request}. */
 export interface RequestOptions {
@@ -20,11 +26,12 @@ export interface RequestOptions {
    * @default ClientOptions.receiptTimeout
    */
   readonly timeout?: number;
-  /** Ends the wait: the call rejects with `signal.reason`. */
+  /** Ends the wait: the call rejects with `signal.reason`. A request that was handed over stays sent. */
   readonly signal?: AbortSignal;
   /**
-   * The destination that replies come to. It is subscribed to once for all requests that name it.
-   * @default a temporary queue of this client's own: RabbitMQ, ActiveMQ and Artemis have them
+   * The destination that replies come to, which nobody else may read. It is subscribed to once in a session, for all requests
+   * that name it. Brokers other than RabbitMQ, ActiveMQ and Artemis need one.
+   * @default a temporary queue of this client's own
    */
   readonly replyTo?: string;
   /** Write `content-length`. @default ClientOptions.contentLength */
@@ -35,29 +42,32 @@ export interface RequestOptions {
 interface Pending {
   readonly waiter: Deferred<Message>;
   readonly what: string;
+  readonly replyTo: string;
   readonly timeout: number;
   readonly unlisten: () => void;
 }
 
-/** What a requester needs of its client. */
-export interface RequesterHost extends ClientContext {
-  subscribe(destination: string, handler: (message: Message) => void): Promise<AnySubscription>;
-}
+/** Headers of SEND that are arguments or options of their own, or made. */
+const OWN_HEADERS = ["destination", "receipt", "reply-to", "correlation-id"];
+const TEMP_QUEUE = "/temp-queue/";
 
-/** Makes requests, many at once on one subscription, and brings each its reply by `correlation-id`. */
+/**
+ * Makes requests, many at once on one subscription, and brings each its reply by `correlation-id`. The subscription belongs to
+ * its session, as the requests do: it is none of the client's subscriptions, and brings replies as long as there is a session.
+ */
 export class Requester {
-  readonly #host: RequesterHost;
+  readonly #context: ClientContext;
   readonly #pending = new Map<string, Pending>();
   readonly #deadlines = new Deadlines<string>((id) => {
     this.#expire(id);
   });
   /** Ours, among all clients that answers may go to. */
   readonly #name = randomName();
-  /** The subscriptions to reply destinations, by destination. */
-  readonly #replies = new Map<string, Promise<AnySubscription>>();
+  /** In this session: the destinations that replies come to, by the ids of their subscriptions. */
+  readonly #replies = new Map<string, string>();
 
-  constructor(host: RequesterHost) {
-    this.#host = host;
+  constructor(context: ClientContext) {
+    this.#context = context;
   }
 
   /** How many replies are waited for. */
@@ -66,73 +76,84 @@ export class Requester {
   }
 
   /** See {@link DialClient.request}. */
-  async request(destination: string, body: Body, options: RequestOptions): Promise<Message> {
-    const { ids, options: defaults } = this.#host;
-    const { signal } = options;
-    const timeout = checkTimeout("timeout", options.timeout ?? defaults.receiptTimeout);
-    signal?.throwIfAborted();
-    const own = ["destination", "receipt", "reply-to", "correlation-id"];
-    const pairs = sendPairs(destination, body, options.headers, defaults.propagation, own);
-    const connection = this.#host.connection();
-    if (connection === undefined) throw this.#host.notConnected(`request to ${destination}`);
-    const replyTo = options.replyTo ?? `/temp-queue/${this.#name}`;
-    if (options.replyTo !== undefined || !makesReplyQueues(connection)) await this.#subscribed(replyTo);
-    const id = ids.next(this.#name);
-    pairs.push(["reply-to", replyTo], ["correlation-id", id]);
-    const reply = this.#wait(id, `request to ${destination}`, timeout, signal);
+  request(destination: string, body: Body, options: RequestOptions): Promise<Message> {
     try {
-      // The subscription to replies may have taken its time.
-      if (!connection.isOpen) throw connection.lostError("not-sent");
-      await connection.send("SEND", pairs, body, options.contentLength ?? defaults.contentLength);
+      const { ids, options: defaults } = this.#context;
+      const { signal } = options;
+      const timeout = checkTimeout("timeout", options.timeout ?? defaults.receiptTimeout);
+      signal?.throwIfAborted();
+      const pairs = sendPairs(destination, body, options.headers, defaults.propagation, OWN_HEADERS);
+      if (options.replyTo !== undefined) checkDestination(options.replyTo);
+      const what = `request to ${destination}`;
+      const connection = this.#context.connection();
+      if (connection === undefined) throw this.#context.notConnected(what);
+      const replyTo = options.replyTo ?? this.#temporaryQueue(connection.server);
+      const id = ids.next(this.#name);
+      pairs.push(["reply-to", replyTo], ["correlation-id", id]);
+      this.#subscribe(connection, replyTo);
+      const sent = connection.send("SEND", pairs, body, options.contentLength ?? defaults.contentLength);
+      sent.catch(() => undefined); // the session has ended, and with it the wait
+      return this.#wait(id, what, replyTo, timeout, signal);
     } catch (error) {
-      reply.catch(() => undefined);
-      this.#take(id);
-      throw error;
+      return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
-    return reply;
   }
 
-  /** A MESSAGE came for no subscription. Whether it is a reply: RabbitMQ brings them by a subscription that nobody made. */
+  /** A MESSAGE came for no subscription. Whether it is a reply that is waited for. */
   deliver(frame: ServerFrame): boolean {
-    if (frame.headers.get("subscription") !== `/temp-queue/${this.#name}`) return false;
-    return this.#answer(new Message(frame, NOTHING_TO_SETTLE, 1));
+    const pending = this.#take(frame.headers.get("correlation-id") ?? "");
+    pending?.waiter.resolve(new Message(frame, NOTHING_TO_SETTLE, 1));
+    return pending !== undefined;
   }
 
-  /** The session has ended: no reply will come to what was asked in it. `meant`: why, without a `reason`. */
-  interrupted(reason: StompError | undefined, meant = "a new session was asked for"): void {
+  /** An ERROR came that concerns no receipt. Whether it ends a subscription that replies are waited for on. */
+  serverError(error: ServerError): boolean {
+    const subscription = error.headers.get("subscription") ?? "";
+    const replyTo = this.#replies.get(subscription);
+    if (replyTo === undefined) return false;
+    this.#replies.delete(subscription);
+    const ids = [...this.#pending].flatMap(([id, pending]) => (pending.replyTo === replyTo ? [id] : []));
+    for (const id of ids) this.#take(id)?.waiter.reject(error);
+    return ids.length > 0;
+  }
+
+  /** The session has ended: no reply will come to what was asked in it. */
+  interrupted(reason: StompError | undefined): void {
+    this.#replies.clear();
+    const why = reason?.message ?? "the client ended the session";
+    const options = reason === undefined ? {} : { cause: reason };
     for (const id of [...this.#pending.keys()]) {
       const pending = this.#take(id);
-      const why = reason?.message ?? meant;
-      pending?.waiter.reject(
-        new ConnectionLostError(
-          `connection lost before the reply to the ${pending.what}: ${why}`,
-          "unknown",
-          reason === undefined ? {} : { cause: reason },
-        ),
-      );
+      const message = `connection lost before the reply to the ${pending?.what ?? ""}: ${why}`;
+      pending?.waiter.reject(new ConnectionLostError(message, "unknown", options));
     }
   }
 
-  /** There is no session any more, and the subscriptions have ended with it. */
-  ended(reason: StompError | undefined): void {
-    this.interrupted(reason, "the client has disconnected");
-    this.#replies.clear();
+  /** Where replies come to when a caller names no destination. */
+  #temporaryQueue(server: string | undefined): string {
+    // Artemis makes a queue of any name, and removes it with its subscription.
+    if (makesReplyQueues(server) || server?.startsWith("ActiveMQ") === true) return TEMP_QUEUE + this.#name;
+    const broker = server === undefined ? "a broker that does not say what it is" : `the broker ${server}`;
+    throw new TypeError(`replyTo must be given: ${broker} is not known to have temporary queues`);
   }
 
-  async #subscribed(destination: string): Promise<void> {
-    let made = this.#replies.get(destination);
-    if (made === undefined) {
-      made = this.#host.subscribe(destination, (message) => void this.#answer(message));
-      this.#replies.set(destination, made);
-      const forget = (): void => {
-        if (this.#replies.get(destination) === made) this.#replies.delete(destination);
-      };
-      made.then((subscription) => subscription.ended).then(forget, forget);
+  #subscribe(connection: Connection, replyTo: string): void {
+    for (const known of this.#replies.values()) if (known === replyTo) return;
+    if (makesReplyQueues(connection.server) && replyTo.startsWith(TEMP_QUEUE)) {
+      this.#replies.set(replyTo, replyTo); // the subscription that nobody made has that id
+      return;
     }
-    await made;
+    const id = this.#context.ids.next(`replies-${this.#name}`);
+    const pairs = [
+      ["destination", replyTo],
+      ["id", id],
+      ["ack", "auto"],
+    ] as const;
+    connection.send("SUBSCRIBE", pairs, "", true).catch(() => undefined); // the session has ended
+    this.#replies.set(id, replyTo);
   }
 
-  #wait(id: string, what: string, timeout: number, signal: AbortSignal | undefined): Promise<Message> {
+  #wait(id: string, what: string, replyTo: string, timeout: number, signal: AbortSignal | undefined): Promise<Message> {
     const waiter = deferred<Message>();
     const aborted = (): void => {
       this.#take(id)?.waiter.reject(signal?.reason);
@@ -141,16 +162,9 @@ export class Requester {
     const unlisten = (): void => {
       signal?.removeEventListener("abort", aborted);
     };
-    this.#pending.set(id, { waiter, what, timeout, unlisten });
+    this.#pending.set(id, { waiter, what, replyTo, timeout, unlisten });
     this.#deadlines.set(id, timeout);
     return waiter.promise;
-  }
-
-  /** Whether somebody waited for it. */
-  #answer(message: Message): boolean {
-    const pending = this.#take(message.headers.get("correlation-id") ?? "");
-    pending?.waiter.resolve(message);
-    return pending !== undefined;
   }
 
   #expire(id: string): void {
@@ -171,7 +185,7 @@ export class Requester {
 }
 
 /** Whether the broker makes a queue of `reply-to:/temp-queue/…` in a SEND, and delivers from it without a SUBSCRIBE (which it refuses). */
-function makesReplyQueues({ server }: Connection): boolean {
+function makesReplyQueues(server: string | undefined): boolean {
   return server !== undefined && (server.startsWith("RabbitMQ/") || server === "stompede");
 }
 
@@ -180,5 +194,6 @@ const NOTHING_TO_SETTLE: Settler = {
   settle: (command) =>
     command === "ACK" ? Promise.resolve() : Promise.reject(new InvalidStateError("a reply cannot be refused")),
   isSettled: () => true,
-  unsettle: () => undefined,
+  isTentative: () => false,
+  decide: () => undefined,
 };

@@ -1,22 +1,23 @@
 /** ACK and NACK: what each version and ack mode wants, and what a broker must never be sent. */
 import { InvalidStateError, StaleMessageError } from "../errors.js";
-import type { HeaderValue } from "../protocol/index.js";
 import type { Connection } from "./connection.js";
 import type { Message, SettleOptions, Settler } from "./message.js";
+import { type Pairs, addHeaders } from "./request.js";
 import type { AnySubscription } from "./subscription.js";
 
-type Send = (
-  command: "ACK" | "NACK",
-  pairs: readonly (readonly [string, HeaderValue | undefined])[],
-  options: SettleOptions,
-) => Promise<void>;
+type Send = (command: "ACK" | "NACK", pairs: Pairs, options: SettleOptions) => Promise<void>;
 
 interface Settlement {
   readonly command: "ACK" | "NACK";
   readonly done: Promise<void>;
   /** What was settled before it, in the mode "client". */
   readonly before: number;
+  /** The transaction that it is part of, as long as that can be aborted. */
+  openIn: string | undefined;
 }
+
+/** Headers of ACK and NACK that are made of the message and the options. */
+const OWN_HEADERS = ["id", "message-id", "subscription", "transaction", "receipt"];
 
 /**
  * Settles the messages that one subscription got in one session. A message is settled once: brokers end the connection
@@ -30,6 +31,8 @@ export class SessionSettler implements Settler {
   readonly #settled = new WeakMap<Message<unknown>, Settlement>();
   /** In the mode "client": all up to this one are settled. */
   #settledUpTo = 0;
+  /** In the mode "client": the open transaction that has settled up to there. */
+  #openIn: string | undefined;
 
   constructor(connection: Connection, subscription: AnySubscription, send: Send) {
     this.#connection = connection;
@@ -42,17 +45,39 @@ export class SessionSettler implements Settler {
     return this.#settled.has(message) || message.sequence <= this.#settledUpTo;
   }
 
-  unsettle(message: Message<unknown>): void {
-    const settlement = this.#settled.get(message);
-    if (settlement === undefined) return;
-    this.#settled.delete(message);
-    this.#settledUpTo = Math.min(this.#settledUpTo, settlement.before);
+  /** Whether it is settled in a transaction that can be aborted. */
+  isTentative(message: Message<unknown>): boolean {
+    return this.#openIn !== undefined || this.#settled.get(message)?.openIn !== undefined;
   }
 
-  settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
+  decide(message: Message<unknown>, isCommitted: boolean): void {
+    const settlement = this.#settled.get(message);
+    if (settlement === undefined) return;
+    this.#openIn = undefined;
+    settlement.openIn = undefined;
+    if (!isCommitted) {
+      this.#settled.delete(message);
+      this.#settledUpTo = Math.min(this.#settledUpTo, settlement.before);
+    }
+    this.#subscription.settledOne();
+  }
+
+  settle(
+    command: "ACK" | "NACK",
+    message: Message<unknown>,
+    options: SettleOptions,
+    isTentative = false,
+  ): Promise<void> {
     try {
       options.signal?.throwIfAborted();
       const before = this.#settled.get(message);
+      // It would be settled twice when that is committed.
+      const openIn = this.#openIn ?? before?.openIn;
+      if (openIn !== undefined && openIn !== options.transaction && this.#connection.isOpen) {
+        throw new InvalidStateError(
+          `message ${message.messageId} is settled in transaction ${openIn}, or after one that is: that must end first`,
+        );
+      }
       if (before !== undefined) {
         if (before.command === command) return before.done;
         throw new InvalidStateError(`message ${message.messageId} was settled before, by ${before.command}`);
@@ -61,13 +86,18 @@ export class SessionSettler implements Settler {
         if (command === "ACK") return Promise.resolve();
         throw new InvalidStateError(`message ${message.messageId} was settled before, together with a later one`);
       }
-      return this.#settle(command, message, options);
+      return this.#settle(command, message, options, isTentative);
     } catch (error) {
       return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
   }
 
-  #settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
+  #settle(
+    command: "ACK" | "NACK",
+    message: Message<unknown>,
+    options: SettleOptions,
+    isTentative: boolean,
+  ): Promise<void> {
     const { ack, id } = this.#subscription;
     if (ack === "auto") {
       // Brokers take an ACK here for an error, and some end the connection.
@@ -87,15 +117,19 @@ export class SessionSettler implements Settler {
     if (!this.#subscription.isLive) {
       throw new InvalidStateError(`message ${message.messageId} is the broker's again: subscription ${id} has ended`);
     }
-    const done = this.#send(command, this.#pairs(message, options), options);
-    this.#settled.set(message, { command, done, before: this.#settledUpTo });
-    if (ack === "client") this.#settledUpTo = message.sequence;
+    const done = this.#send(command, this.#pairs(command, message, options), options);
+    const openIn = isTentative ? options.transaction : undefined;
+    this.#settled.set(message, { command, done, before: this.#settledUpTo, openIn });
+    if (ack === "client") {
+      this.#settledUpTo = message.sequence;
+      this.#openIn = openIn;
+    }
     this.#subscription.settledOne();
     return done;
   }
 
-  #pairs(message: Message<unknown>, { transaction, headers }: SettleOptions): [string, HeaderValue | undefined][] {
-    const pairs: [string, HeaderValue | undefined][] = [];
+  #pairs(command: "ACK" | "NACK", message: Message<unknown>, { transaction, headers }: SettleOptions): Pairs {
+    const pairs: Pairs = [];
     const { version } = this.#connection;
     if (version === "1.2") {
       // STOMP 1.2, "ACK": the id is that of the `ack` header of the MESSAGE.
@@ -105,7 +139,7 @@ export class SessionSettler implements Settler {
       if (version === "1.1") pairs.push(["subscription", this.#subscription.id]);
     }
     if (transaction !== undefined) pairs.push(["transaction", transaction]);
-    for (const pair of Object.entries(headers ?? {})) pairs.push(pair);
+    addHeaders(pairs, headers, command, OWN_HEADERS);
     return pairs;
   }
 }

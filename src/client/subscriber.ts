@@ -1,5 +1,5 @@
 /** Subscribing over the connection that there is: makes subscriptions, brings them their messages, ends them. */
-import { type ServerError, type StompError } from "../errors.js";
+import { ConnectionLostError, type ServerError, StaleMessageError, type StompError } from "../errors.js";
 import type { ServerFrame } from "../protocol/index.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
@@ -26,6 +26,8 @@ export interface SubscriberHost extends ClientContext {
 export class Subscriber implements SubscriptionHost {
   readonly #context: SubscriberHost;
   readonly #subscriptions = new Subscriptions();
+  /** Those that have ended while handlers worked on their messages. */
+  readonly #leaving = new Set<AnySubscription>();
   readonly #crowded = new Set<AnySubscription>();
   readonly #resubscriber: Resubscriber;
   /** How many messages of a subscription were dropped because it was not read fast enough. */
@@ -107,7 +109,7 @@ export class Subscriber implements SubscriptionHost {
 
   /** Hand out no more messages. Resolves when what was handed out is done with. */
   async drain(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain()));
+    await Promise.all([...this.#subscriptions, ...this.#leaving].map((subscription) => subscription.drain()));
   }
 
   /** A MESSAGE came over this connection. */
@@ -199,12 +201,16 @@ export class Subscriber implements SubscriptionHost {
     this.#context.status.tellError(error, { type: "handler-error", error, destination });
   }
 
-  settleAfterHandler(command: "ACK" | "NACK", { terms }: AnySubscription, message: Message<unknown>): void {
+  settleAfterHandler(command: "ACK" | "NACK", subscription: AnySubscription, message: Message<unknown>): void {
     // STOMP 1.0 has no NACK: the message stays the broker's to deliver again.
     if (message.isSettled || (command === "NACK" && this.#context.connection()?.version === "1.0")) return;
-    const { nackHeaders: headers } = terms;
+    const { nackHeaders: headers } = subscription.terms;
     const settled = command === "ACK" ? message.ack() : message.nack(headers === undefined ? {} : { headers });
-    settled.catch(() => undefined); // its session or subscription has ended: the broker delivers the message again
+    settled.catch((error: unknown) => {
+      // When its session or subscription has ended, the broker delivers the message again.
+      const hasEnded = error instanceof StaleMessageError || error instanceof ConnectionLostError;
+      if (!hasEnded && subscription.isLive) this.handlerFailed(subscription, error);
+    });
   }
 
   /** Who settles the messages that a subscription gets over this connection. */
@@ -229,5 +235,8 @@ export class Subscriber implements SubscriptionHost {
     this.#subscriptions.delete(subscription, this.#connectionOf(subscription) !== undefined);
     this.#resubscriber.removed(subscription);
     subscription.end(reason, reason === undefined);
+    if (!subscription.isBusy) return;
+    this.#leaving.add(subscription);
+    void subscription.drain().then(() => this.#leaving.delete(subscription));
   }
 }

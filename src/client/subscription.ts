@@ -91,6 +91,11 @@ export class Subscription<T = undefined>
     this.#ended.promise.catch(() => undefined); // whoever wants to know asks `ended`
   }
 
+  /** For the client: whether handlers work on its messages. */
+  get isBusy(): boolean {
+    return this.#running > 0;
+  }
+
   /** Whether it has not ended. */
   get isLive(): boolean {
     return this.#state !== "ended";
@@ -179,11 +184,11 @@ export class Subscription<T = undefined>
     this.#checkIdle();
   }
 
-  /** For the client: hand out no more. Resolves when what was handed out is done with. @internal */
+  /** For the client: hand out no more. Resolves when what was handed out is done with; after its end, when no handler runs. @internal */
   drain(): Promise<void> {
     if (this.#state === "live") this.#state = "draining";
     this.#unread.release();
-    if (this.#state === "ended" || this.#isIdle()) return Promise.resolve();
+    if (this.#isIdle()) return Promise.resolve();
     this.#whenIdle ??= deferred<void>();
     return this.#whenIdle.promise;
   }
@@ -259,17 +264,21 @@ export class Subscription<T = undefined>
 
   #call(handler: MessageHandler<T>, message: Message<T>): void {
     let result: unknown;
+    this.#running++; // it runs already: it may call `disconnect`
     try {
       result = this.#host.run(message, () => handler(message));
     } catch (error) {
       this.#failed(message, error);
+      this.#running--;
+      this.#checkIdle();
       return;
     }
     if (!isThenable(result)) {
       this.#succeeded(message);
+      this.#running--;
+      this.#checkIdle();
       return;
     }
-    this.#running++;
     result.then(
       () => {
         this.#succeeded(message);
@@ -309,12 +318,12 @@ export class Subscription<T = undefined>
   }
 
   #isIdle(): boolean {
-    const isRead = this.#handed === undefined || this.ack === "auto" || this.#handed.isSettled;
-    return this.#running === 0 && isRead;
+    if (this.#running > 0) return false;
+    return this.#state === "ended" || this.#handed === undefined || this.ack === "auto" || this.#handed.isDone;
   }
 
   #checkIdle(): void {
-    if (this.#whenIdle === undefined || !(this.#state === "ended" || this.#isIdle())) return;
+    if (this.#whenIdle === undefined || !this.#isIdle()) return;
     this.#whenIdle.resolve();
     this.#whenIdle = undefined;
   }

@@ -7,14 +7,6 @@ import type { Message, SettleOptions } from "./message.js";
 import { type Pairs, type ReceiptOptions, addHeaders, receiptWait } from "./request.js";
 import { type SendOptions, sendPairs } from "./sending.js";
 
-/** Options of {@link Client.begin}. */
-export interface BeginOptions extends ReceiptOptions {
-  /** The transaction's id. @default one is made */
-  readonly id?: string;
-  /** More headers of BEGIN. */
-  readonly headers?: HeadersInit;
-}
-
 /** Options of {@link Transaction.commit} and {@link Transaction.abort}. */
 export interface FinishOptions extends ReceiptOptions {
   /**
@@ -26,25 +18,30 @@ export interface FinishOptions extends ReceiptOptions {
   readonly headers?: HeadersInit;
 }
 
+/** Headers of SEND that are arguments or options of their own. */
+const OWN_HEADERS = ["destination", "receipt", "transaction"];
+
 /**
  * A transaction, made by {@link Client.begin}. It ends once: by `commit`, by `abort`, or with its session, and is of no use
- * afterwards. `await using` aborts it unless it was committed.
+ * afterwards. `await using` aborts it unless it was committed. `disconnect` does not wait for it, unless it is a handler's.
  */
 export class Transaction implements AsyncDisposable {
   /** Its id, as in the `transaction` header of its frames. */
   readonly id: string;
   readonly #connection: Connection;
   readonly #context: ClientContext;
+  readonly #finished: () => void;
   /** Receipts that it waits for: a broker may never send them when it is aborted. */
   readonly #receipts = new Set<string>();
   readonly #settled: Message<unknown>[] = [];
-  #state: "open" | "committed" | "aborted" = "open";
+  #state: "open" | "committed" | "aborted" | "abandoned" = "open";
 
-  /** Made by `begin`, once BEGIN is sent. @internal */
-  constructor(id: string, connection: Connection, context: ClientContext) {
+  /** Made by `begin`. `finished` is called when it is committed or aborted. @internal */
+  constructor(id: string, connection: Connection, context: ClientContext, finished: () => void) {
     this.id = id;
     this.#connection = connection;
     this.#context = context;
+    this.#finished = finished;
   }
 
   /** Whether it can still be used: it was not committed or aborted, and its session goes on. */
@@ -52,88 +49,123 @@ export class Transaction implements AsyncDisposable {
     return this.#state === "open" && this.#connection.isOpen;
   }
 
-  /** Whether `commit` or `abort` was called. */
+  /** Whether it was committed or aborted by a call of that. */
   get isFinished(): boolean {
-    return this.#state !== "open";
+    return this.#state === "committed" || this.#state === "aborted";
   }
 
   /**
    * Send a message as part of it: the broker has it when the transaction is committed. Resolves when it is handed over; with
-   * `receipt` when the broker has confirmed it, which RabbitMQ does only after the commit: do not wait for that before.
+   * `receipt` when the broker has confirmed it. RabbitMQ does so only after the commit: wait for both together, as in
+   * `Promise.all([sent, transaction.commit()])`. The receipt of the commit is enough in most cases.
    *
-   * Rejects as {@link Client.send} does; with TransactionError when its session has ended or it is aborted, with
-   * InvalidStateError after its end.
+   * Rejects as {@link Client.send} does; with TransactionError when it is aborted or its session ends, with InvalidStateError
+   * after its end. It is sent at most once, whatever the client's `delivery` is.
    */
   send(destination: string, body: Body = "", options: SendOptions = {}): Promise<void> {
     return this.#within(() => {
-      const pairs = sendPairs(destination, body, options.headers, this.#context.options.propagation, [
-        "destination",
-        "receipt",
-        "transaction",
-      ]);
+      const { propagation, contentLength } = this.#context.options;
+      const pairs = sendPairs(destination, body, options.headers, propagation, OWN_HEADERS);
       pairs.push(["transaction", this.id]);
-      const contentLength = options.contentLength ?? this.#context.options.contentLength;
-      return this.#frame("SEND", pairs, body, options, `SEND to ${destination} in ${this.id}`, contentLength);
+      const what = `SEND to ${destination} in ${this.id}`;
+      return this.#tracked(options, (given) =>
+        this.#frame("SEND", pairs, body, given, what, options.contentLength ?? contentLength),
+      );
     });
   }
 
-  /** Acknowledge a message as part of it. When it is aborted the message can be acknowledged again. Rejects as `send` and {@link Message.ack} do. */
+  /**
+   * Acknowledge a message as part of it. Until its end nobody else can settle the message (in the mode `client`, any of the
+   * subscription), and when it is aborted the message can be settled again. Artemis ignores an ACK in a transaction.
+   *
+   * Rejects as `send` and {@link Message.ack} do.
+   */
   ack(message: Message<unknown>, options: SettleOptions = {}): Promise<void> {
-    return this.#settle("ack", message, options);
+    return this.#settle("ACK", message, options);
   }
 
-  /** Refuse a message as part of it. When it is aborted the message can be refused again. Rejects as `send` and {@link Message.nack} do. */
+  /** Refuse a message as part of it, as `ack` acknowledges it. Rejects as `send` and {@link Message.nack} do. */
   nack(message: Message<unknown>, options: SettleOptions = {}): Promise<void> {
-    return this.#settle("nack", message, options);
+    return this.#settle("NACK", message, options);
   }
 
   /**
    * Commit it. Resolves when the broker has confirmed that, or with `receipt: false` when COMMIT is handed over.
    *
    * Rejects with TransactionError when its session has ended: `outcome` tells whether it may have been committed. With
-   * ServerError, ReceiptTimeoutError or `signal.reason` nobody knows; with InvalidStateError when it was finished before.
+   * ServerError, ReceiptTimeoutError or `signal.reason` nobody knows, and it is finished all the same; with InvalidStateError
+   * when it was finished before.
    */
-  async commit(options: FinishOptions = {}): Promise<void> {
-    await this.#finish("COMMIT", "committed", options);
+  commit(options: FinishOptions = {}): Promise<void> {
+    return this.#finish("COMMIT", "committed", options);
   }
 
-  /** Abort it: nothing of it takes effect. Rejects as `commit` does. */
-  async abort(options: FinishOptions = {}): Promise<void> {
-    await this.#finish("ABORT", "aborted", options);
-    const reason = new TransactionError(`transaction ${this.id} was aborted`, "aborted");
-    for (const id of this.#receipts) this.#connection.abandonReceipt(id, reason);
+  /**
+   * Abort it: nothing of it takes effect, and who waits for receipts of it is told so. Resolves when the broker has confirmed
+   * that, or with `receipt: false` when ABORT is handed over. Rejects as `commit` does.
+   */
+  abort(options: FinishOptions = {}): Promise<void> {
+    return this.#finish("ABORT", "aborted", options);
   }
 
-  /** Abort it, unless it is finished or its session has ended. */
+  /** Abort it, unless it is finished or its session has ended. Rejects as `abort` does when the broker does not confirm that. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isOpen)
-      await this.abort().catch((error: unknown) => {
-        if (!(error instanceof TransactionError)) throw error; // its session has ended: so has it
-      });
+    if (!this.isOpen) return;
+    await this.abort().catch((error: unknown) => {
+      if (!(error instanceof TransactionError)) throw error; // its session has ended: so has it
+    });
   }
 
-  #settle(how: "ack" | "nack", message: Message<unknown>, options: SettleOptions): Promise<void> {
+  /** For the client: its session is about to be ended, so that it cannot be committed any more. */
+  abandon(): void {
+    if (this.#state !== "open") return;
+    this.#state = "abandoned";
+    this.#abandonReceipts(this.#endedWithSession("the client ends the session"));
+  }
+
+  #settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
     return this.#within(() => {
       const wasSettled = message.isSettled;
-      const settled = message[how]({ ...options, transaction: this.id });
+      const settled = this.#tracked(options, (given) => message.settleIn(this.id, command, given));
       if (!wasSettled && message.isSettled) this.#settled.push(message);
       return settled;
     });
   }
 
-  async #finish(command: "COMMIT" | "ABORT", state: "committed" | "aborted", options: FinishOptions): Promise<void> {
-    await this.#within(
-      () => {
-        const pairs: Pairs = [["transaction", this.id]];
-        addHeaders(pairs, options.headers, command, ["transaction", "receipt"]);
-        const what = `${command} of ${this.id}`;
-        const sent = this.#frame(command, pairs, "", { receipt: true, ...options }, what, true);
-        this.#state = state;
-        if (state === "aborted") for (const message of this.#settled) message.unsettle();
-        return sent;
-      },
-      command === "COMMIT" ? "unknown" : "aborted",
-    );
+  #finish(command: "COMMIT" | "ABORT", state: "committed" | "aborted", options: FinishOptions): Promise<void> {
+    return this.#within(() => {
+      const pairs: Pairs = [["transaction", this.id]];
+      addHeaders(pairs, options.headers, command, ["transaction", "receipt"]);
+      const sent = this.#frame(
+        command,
+        pairs,
+        "",
+        { ...options, receipt: options.receipt ?? true },
+        `${command} of ${this.id}`,
+        true,
+      );
+      this.#state = state;
+      this.#finished();
+      for (const message of this.#settled.splice(0)) message.decide(state === "committed");
+      if (state === "aborted") {
+        this.#abandonReceipts(new TransactionError(`transaction ${this.id} was aborted`, "aborted"));
+      }
+      return sent;
+    });
+  }
+
+  /** Send with options whose receipt is one that is given up when the transaction is aborted. */
+  #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<void>): Promise<void> {
+    const { receipt } = options;
+    if (receipt === undefined || receipt === false) return send(options);
+    const id = receipt === true ? this.#context.ids.next("receipt") : receipt;
+    const sent = send({ ...options, receipt: id });
+    this.#receipts.add(id);
+    return sent.finally(() => this.#receipts.delete(id));
+  }
+
+  #abandonReceipts(reason: StompError): void {
+    for (const id of this.#receipts) this.#connection.abandonReceipt(id, reason);
   }
 
   #frame(
@@ -145,26 +177,33 @@ export class Transaction implements AsyncDisposable {
     contentLength: boolean,
   ): Promise<void> {
     const wait = receiptWait(options, what, this.#context.options.receiptTimeout, this.#context.ids);
-    if (wait === undefined) return this.#connection.send(command, pairs, body, contentLength);
-    const sent = this.#connection.send(command, [...pairs, ["receipt", wait.id]], body, contentLength, wait);
-    if (command !== "SEND") return sent;
-    this.#receipts.add(wait.id);
-    return sent.finally(() => this.#receipts.delete(wait.id));
+    if (wait !== undefined) pairs.push(["receipt", wait.id]);
+    return this.#connection.send(command, pairs, body, contentLength, wait);
   }
 
   /** Do something while it is open; the end of its session meanwhile is the end of the transaction. */
-  async #within(act: () => Promise<void>, outcome: "aborted" | "unknown" = "aborted"): Promise<void> {
-    if (this.#state !== "open") throw new InvalidStateError(`transaction ${this.id} was ${this.#state} before`);
-    if (!this.#connection.isOpen) throw this.#lost(this.#connection.lostError("not-sent"), "aborted");
+  async #within(act: () => Promise<void>): Promise<void> {
+    if (this.isFinished) throw new InvalidStateError(`transaction ${this.id} was ${this.#state} before`);
+    if (this.#state === "abandoned") throw this.#endedWithSession("the client ended the session");
+    if (!this.#connection.isOpen) throw this.#lost(this.#connection.lostError("not-sent"));
     try {
       await act();
     } catch (error) {
-      throw error instanceof ConnectionLostError ? this.#lost(error, outcome) : error;
+      throw error instanceof ConnectionLostError ? this.#lost(error) : error;
     }
   }
 
-  #lost(cause: StompError, outcome: "aborted" | "unknown"): TransactionError {
-    const how = outcome === "aborted" ? "ended with its session" : "may have been committed before its session ended";
-    return new TransactionError(`transaction ${this.id} ${how}: ${cause.message}`, outcome, { cause });
+  #lost(cause: StompError): TransactionError {
+    if (this.#state !== "committed") return this.#endedWithSession(cause.message, cause);
+    return new TransactionError(
+      `transaction ${this.id} may have been committed before its session ended: ${cause.message}`,
+      "unknown",
+      { cause },
+    );
+  }
+
+  #endedWithSession(why: string, cause?: StompError): TransactionError {
+    const message = `transaction ${this.id} ended with its session: ${why}`;
+    return new TransactionError(message, "aborted", cause === undefined ? {} : { cause });
   }
 }

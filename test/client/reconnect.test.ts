@@ -735,13 +735,13 @@ describe("reconnect()", () => {
   test("ends transactions and requests, which are told the truth", async () => {
     const { client } = await kept();
     const transaction = await client.begin();
-    const asked = failure(client.request("/queue/a", "?"));
+    const asked = failure(client.request("/queue/a", "?", { replyTo: "/queue/b" }));
     await settled();
     await client.reconnect();
     expect(await asked).toMatchObject({
       code: "connection-lost",
       outcome: "unknown",
-      message: "connection lost before the reply to the request to /queue/a: a new session was asked for",
+      message: "connection lost before the reply to the request to /queue/a: the client ended the session",
     });
     const lost = await failure(transaction.commit());
     expect(lost).toBeInstanceOf(TransactionError);
