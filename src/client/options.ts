@@ -12,7 +12,7 @@ import type { ReconnectPolicy } from "./reconnect-policy.js";
 export interface BufferLimits {
   /** Messages. @default 10000 */
   readonly messages: number;
-  /** Octets of their bodies. @default 67108864 (64 MiB) */
+  /** Octets of their bodies (UTF-16 units of those that came as text). A single message may have more. @default 67108864 (64 MiB) */
   readonly bytes: number;
 }
 

@@ -3,6 +3,7 @@ import { type ServerError, type StompError } from "../errors.js";
 import type { ServerFrame } from "../protocol/index.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
+import { isThenable } from "../internal/thenable.js";
 import type { Message, Settler } from "./message.js";
 import { type Pairs, addHeaders, receiptWait } from "./request.js";
 import { Resubscriber, subscribePairs } from "./resubscriber.js";
@@ -134,7 +135,7 @@ export class Subscriber implements SubscriptionHost {
       this.#resubscriber.serverError();
       return false;
     }
-    this.#end(subscription, error);
+    this.#failed(subscription, error, false);
     return true;
   }
 
@@ -154,24 +155,44 @@ export class Subscriber implements SubscriptionHost {
     }
   }
 
-  run(message: Message<unknown>, call: () => unknown): unknown {
-    const { run } = this.#context.options.propagation;
-    return run === undefined ? call() : run(message, call);
+  run<T>(message: Message<T>, handler: MessageHandler<T>): unknown {
+    const { propagation } = this.#context.options;
+    return propagation.run === undefined ? handler(message) : propagation.run(message, () => handler(message));
   }
 
-  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): void {
+  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): Promise<void> | undefined {
     const { destination, terms } = subscription;
-    this.#context.status.tellError(error, { type: "invalid-message", error, destination, message });
+    const { status } = this.#context;
+    const told = { type: "invalid-message", error, destination, message } as const;
     if (terms.invalid === "fail") {
-      this.fail(subscription, error instanceof Error ? error : new TypeError(String(error)));
+      status.tell(told);
+      this.#cancel(subscription, asError(error), true);
     } else if (terms.invalid === "nack") {
+      status.tellError(error, told);
       if (subscription.ack !== "auto") this.settleAfterHandler("NACK", subscription, message);
     } else {
-      try {
-        terms.invalid(message, error);
-      } catch (fault) {
-        this.handlerFailed(subscription, fault);
-      }
+      status.tell(told);
+      return this.#putInOrder(subscription, message, error, terms.invalid);
+    }
+    return undefined;
+  }
+
+  /** Ask a policy what to do with a message that is not valid. */
+  #putInOrder(
+    subscription: AnySubscription,
+    message: Message<unknown>,
+    error: unknown,
+    policy: (message: Message<unknown>, error: unknown) => unknown,
+  ): Promise<void> | undefined {
+    const failed = (fault: unknown): void => {
+      this.handlerFailed(subscription, fault);
+    };
+    try {
+      const done = this.run(message, (one) => policy(one, error));
+      return isThenable(done) ? Promise.resolve(done).then(() => undefined, failed) : undefined;
+    } catch (fault) {
+      failed(fault);
+      return undefined;
     }
   }
 
@@ -184,9 +205,7 @@ export class Subscriber implements SubscriptionHost {
   }
 
   fail(subscription: AnySubscription, reason: Error): void {
-    const sent = this.#context.connection()?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
-    sent?.catch(() => undefined); // the reader gets the error that matters
-    this.#end(subscription, reason);
+    this.#cancel(subscription, reason, false);
   }
 
   crowded(subscription: AnySubscription, isCrowded: boolean): void {
@@ -220,8 +239,33 @@ export class Subscriber implements SubscriptionHost {
     return settler;
   }
 
+  /** End a subscription, here and at the broker. */
+  #cancel(subscription: AnySubscription, reason: Error, dropUnread: boolean): void {
+    if (!subscription.isLive) return; // brokers take a second UNSUBSCRIBE for an error
+    const sent = this.#context.connection()?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
+    sent?.catch(() => undefined); // the reader gets the error that matters
+    this.#failed(subscription, reason, dropUnread);
+  }
+
+  #failed(subscription: AnySubscription, error: Error, dropUnread: boolean): void {
+    const { id, destination, isWatched } = subscription;
+    const { status } = this.#context;
+    this.#subscriptions.delete(subscription);
+    subscription.end(error, dropUnread);
+    const told = { type: "subscription-failed", subscription: id, destination, error } as const;
+    if (isWatched) status.tell(told);
+    else status.tellError(error, told);
+  }
+
   #end(subscription: AnySubscription, reason: Error | undefined): void {
     this.#subscriptions.delete(subscription);
     subscription.end(reason, reason === undefined);
   }
+}
+
+/** What a codec throws may be anything. */
+function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const what = typeof thrown === "string" ? thrown : typeof thrown;
+  return new TypeError(`the codec failed: ${what}`, { cause: thrown });
 }

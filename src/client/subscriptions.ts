@@ -102,6 +102,9 @@ export function termsOf<T>(
   if (invalid !== "nack" && invalid !== "fail" && typeof invalid !== "function") {
     throw new TypeError(`invalid must be "nack", "fail" or a function, not ${JSON.stringify(invalid)}`);
   }
+  if (codec !== undefined && typeof codec?.decode !== "function") {
+    throw new TypeError("codec must have a function decode; a Standard Schema validator goes in as json(schema)");
+  }
   const whenSlow = checkSlowPolicy(options.whenSlow ?? (ack === "auto" ? defaults.whenSlow : "fail"));
   if (whenSlow === "drop-oldest" && ack !== "auto") {
     throw new TypeError(
