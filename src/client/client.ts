@@ -93,12 +93,19 @@ export class DialClient implements AsyncDisposable {
         this.#requester.ended(reason);
       },
     });
-    this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
+    this.#subscriber = new Subscriber({
+      ...context,
+      unclaimed: (frame) => this.#requester.deliver(frame),
+      awaitsReply: () => this.#requester.size > 0,
+    });
     this.#outbox = new Outbox(context);
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
     this.#requester = new Requester({
       ...context,
       subscribe: (destination, handler) => this.#subscriber.subscribe(destination, handler, NOTHING),
+      awaitsChanged: () => {
+        this.#subscriber.holdOrRead();
+      },
     });
   }
 

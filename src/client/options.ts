@@ -135,7 +135,7 @@ export interface ClientOptions {
   readonly limits?: Partial<Limits>;
   /**
    * What a subscription may keep unread. From a tenth of it on the broker is held back where the platform can (TCP, and
-   * WebSocket in Node) unless a receipt is awaited; beyond it `whenSlow` says what happens.
+   * WebSocket in Node) unless a receipt or a reply is awaited; beyond it `whenSlow` says what happens.
    */
   readonly buffer?: Partial<BufferLimits>;
   /**

@@ -42,6 +42,8 @@ interface Pending {
 /** What a requester needs of its client. */
 export interface RequesterHost extends ClientContext {
   subscribe(destination: string, handler: (message: Message) => void): Promise<AnySubscription>;
+  /** The first reply is awaited now, or no more. */
+  awaitsChanged(): void;
 }
 
 /** Makes requests, many at once on one subscription, and brings each its reply by `correlation-id`. */
@@ -142,6 +144,7 @@ export class Requester {
       signal?.removeEventListener("abort", aborted);
     };
     this.#pending.set(id, { waiter, what, timeout, unlisten });
+    if (this.#pending.size === 1) this.#host.awaitsChanged();
     this.#deadlines.set(id, timeout);
     return waiter.promise;
   }
@@ -166,6 +169,7 @@ export class Requester {
     this.#pending.delete(id);
     this.#deadlines.delete(id);
     pending.unlisten();
+    if (this.#pending.size === 0) this.#host.awaitsChanged();
     return pending;
   }
 }

@@ -21,6 +21,8 @@ import { Subscriptions, termsOf } from "./subscriptions.js";
 export interface SubscriberHost extends ClientContext {
   /** A MESSAGE came for no subscription. Whether somebody else takes it. */
   unclaimed(frame: ServerFrame): boolean;
+  /** Whether a message is awaited that may be behind those that nobody reads: then the broker is not held back. */
+  awaitsReply(): boolean;
 }
 
 /** The subscriptions of a client. */
@@ -31,6 +33,8 @@ export class Subscriber implements SubscriptionHost {
   readonly #resubscriber: Resubscriber;
   /** How many messages of a subscription were dropped because it was not read fast enough. */
   readonly #overflows = new WeakMap<AnySubscription, number>();
+  /** How many messages came for no subscription. */
+  #strays = 0;
   /** Who settles the messages of a subscription in the session that there is. */
   #settlers = new WeakMap<AnySubscription, SessionSettler>();
   constructor(context: SubscriberHost) {
@@ -85,7 +89,7 @@ export class Subscriber implements SubscriptionHost {
 
   /** A session is established: subscribe to all that lives. */
   established(connection: Connection): void {
-    connection.hold(this.#crowded.size > 0);
+    this.holdOrRead();
     this.#resubscriber.established(connection, [...this.#subscriptions]);
   }
 
@@ -124,7 +128,8 @@ export class Subscriber implements SubscriptionHost {
     }
     if (this.#context.unclaimed(frame)) return;
     // Messages are on their way when UNSUBSCRIBE is sent; RabbitMQ and ActiveMQ send them after its receipt as well.
-    const count = ++this.#context.counters.messagesDropped;
+    this.#context.counters.messagesDropped++;
+    const count = ++this.#strays;
     this.#context.status.tell({ type: "message-dropped", subscription: frame.headers.get("subscription"), count });
   }
 
@@ -211,7 +216,12 @@ export class Subscriber implements SubscriptionHost {
   crowded(subscription: AnySubscription, isCrowded: boolean): void {
     if (isCrowded) this.#crowded.add(subscription);
     else this.#crowded.delete(subscription);
-    this.#context.connection()?.hold(this.#crowded.size > 0);
+    this.holdOrRead();
+  }
+
+  /** Hold the broker back while messages are not read, but for a reply that is awaited. */
+  holdOrRead(): void {
+    this.#context.connection()?.hold(this.#crowded.size > 0 && !this.#context.awaitsReply());
   }
 
   handlerFailed({ destination }: AnySubscription, error: unknown): void {
