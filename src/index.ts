@@ -10,6 +10,8 @@ export {
   type SchemaIssue,
   type SchemaResult,
   type StandardSchema,
+  type ValueDecoder,
+  type ValueEncoder,
   json,
 } from "./client/codec.js";
 export { type SessionInfo } from "./client/session-info.js";

@@ -98,10 +98,16 @@ export class DialClient implements AsyncDisposable {
         this.#transactions.interrupted();
       },
     });
-    this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
+    this.#subscriber = new Subscriber({
+      ...context,
+      unclaimed: (frame) => this.#requester.deliver(frame),
+      awaitsReply: () => this.#requester.size > 0,
+    });
     this.#outbox = new Outbox(context);
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
-    this.#requester = new Requester(context);
+    this.#requester = new Requester(context, () => {
+      this.#subscriber.holdOrRead();
+    });
     this.#transactions = new Transactions(context);
   }
 
@@ -181,14 +187,14 @@ export class DialClient implements AsyncDisposable {
    * ConnectionLostError (`outcome: "not-sent"`) when it was lost: then nothing was sent. Waiting for the receipt it
    * rejects with ServerError, ReceiptTimeoutError, ConnectionLostError (`outcome: "unknown"`), or `signal.reason`.
    */
-  send(destination: string, body?: Body, options?: SendOptions): Promise<void>;
   send<T>(destination: string, value: T, options: TypedSendOptions<T>): Promise<void>;
+  send(destination: string, body?: Body, options?: SendOptions & { readonly codec?: undefined }): Promise<void>;
   send(
     destination: string,
     body: unknown = "",
     options: SendOptions | TypedSendOptions<unknown> = NOTHING,
   ): Promise<void> {
-    if ("codec" in options) return this.#sender.sendValue(destination, body, options);
+    if ("codec" in options && options.codec !== undefined) return this.#sender.sendValue(destination, body, options);
     return this.#sender.send(destination, body as Body, options); // checked there
   }
 
@@ -200,14 +206,14 @@ export class DialClient implements AsyncDisposable {
    * Rejects with TypeError or RangeError for wrong arguments, InvalidStateError for an id that is in use (or, for a
    * receipt, without a connection), and as `send` does.
    */
-  subscribe(destination: string, options?: SubscribeOptions): Promise<Subscription>;
-  subscribe(destination: string, handler: MessageHandler, options?: SubscribeOptions): Promise<Subscription>;
   subscribe<T>(destination: string, options: TypedSubscribeOptions<T>): Promise<Subscription<T>>;
   subscribe<T>(
     destination: string,
     handler: MessageHandler<T>,
     options: TypedSubscribeOptions<T>,
   ): Promise<Subscription<T>>;
+  subscribe(destination: string, options?: SubscribeOptions): Promise<Subscription>;
+  subscribe(destination: string, handler: MessageHandler, options?: SubscribeOptions): Promise<Subscription>;
   async subscribe<T>(
     destination: string,
     first: MessageHandler<T> | SubscribeOptions = NOTHING,

@@ -1,4 +1,5 @@
 /** Codecs: what values of a program's own look like as messages. */
+import { isThenable } from "../internal/thenable.js";
 import type { Body, HeaderValue } from "../protocol/index.js";
 import type { Message } from "./message.js";
 
@@ -10,22 +11,29 @@ export interface Encoded {
   readonly headers?: Readonly<Record<string, HeaderValue>>;
 }
 
-/** Turns values into messages and back. */
-export interface Codec<T> {
+/** Makes values of messages. */
+export interface ValueDecoder<T> {
   /** The value of a message. Throws, or rejects, when the message has none that is valid. */
-  decode(message: Message<unknown>): T | Promise<T>;
-  /** How a value is sent. Throws, or rejects, when it is not valid. */
-  encode(value: T): Encoded | Promise<Encoded>;
+  readonly decode: (message: Message<unknown>) => T | Promise<T>;
 }
 
+/** Makes messages of values. */
+export interface ValueEncoder<T> {
+  /** How a value is sent. Throws, or rejects, when it is not valid. */
+  readonly encode: (value: T) => Encoded | Promise<Encoded>;
+}
+
+/** Turns values into messages and back. `Sent`: what may be sent, where that is another type than what is received. */
+export interface Codec<T, Sent = T> extends ValueDecoder<T>, ValueEncoder<Sent> {}
+
 /** A validator after the Standard Schema specification (https://standardschema.dev), version 1: Zod, Valibot, ArkType and others are such. */
-export interface StandardSchema<Output = unknown> {
+export interface StandardSchema<Input = unknown, Output = Input> {
   /** The validator. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
@@ -42,15 +50,23 @@ export interface SchemaIssue {
 }
 
 /**
- * JSON, in UTF-8, with the content-type `application/json`. With a schema every value is validated by it, on the way in and
- * on the way out, and is what the schema makes of it.
+ * JSON, in UTF-8, with the content-type `application/json`. With a schema every value is validated by it in both directions.
+ * What is received is what the schema makes of it; what is sent is the value as it was given, so that a schema that
+ * transforms (text into a Date) can be the same on both sides.
+ *
+ * @throws TypeError for a schema that is no Standard Schema validator.
  */
-export function json<T = unknown>(schema?: StandardSchema<T>): Codec<T> {
+export function json<T = unknown, Sent = T>(schema?: StandardSchema<Sent, T>): Codec<T, Sent> {
+  if (schema !== undefined && typeof schema["~standard"]?.validate !== "function") {
+    throw new TypeError("schema must be a Standard Schema validator");
+  }
   return {
-    decode: (message) => validated(schema, message.json()),
+    // Without a schema the caller vouches for the type.
+    decode: (message) => (schema === undefined ? (message.json() as T) : validated(schema, message.json())),
     encode: (value) => {
-      const valid = validated(schema, value);
-      return valid instanceof Promise ? valid.then(encodeJson) : encodeJson(valid);
+      const encoded = encodeJson(value); // at once: the caller may change the value while it is validated
+      const valid = schema === undefined ? undefined : validated(schema, value);
+      return isThenable(valid) ? Promise.resolve(valid).then(() => encoded) : encoded;
     },
   };
 }
@@ -61,15 +77,14 @@ function encodeJson(value: unknown): Encoded {
   return { body, headers: { "content-type": "application/json" } };
 }
 
-function validated<T>(schema: StandardSchema<T> | undefined, value: unknown): T | Promise<T> {
-  if (schema === undefined) return value as T; // without a schema the caller vouches for the type
+function validated<T>(schema: StandardSchema<unknown, T>, value: unknown): T | Promise<T> {
   const result = schema["~standard"].validate(value);
-  return result instanceof Promise ? result.then(valueOf) : valueOf(result);
+  return isThenable(result) ? Promise.resolve(result).then(valueOf) : valueOf(result);
 }
 
 function valueOf<T>(result: SchemaResult<T>): T {
   if (result.issues === undefined) return result.value;
-  throw new TypeError(`value is not valid: ${result.issues.map(issueText).join("; ")}`);
+  throw new TypeError(["value is not valid", result.issues.map(issueText).join("; ")].filter(Boolean).join(": "));
 }
 
 function issueText({ message, path = [] }: SchemaIssue): string {

@@ -1,5 +1,6 @@
 /** A message as a subscription delivers it. */
 import type { FrameHeaders, ServerFrame } from "../protocol/index.js";
+import { charsetOf, decodeText } from "./charset.js";
 import type { ReceiptOptions } from "./request.js";
 
 /** How the messages of a subscription are acknowledged. */
@@ -97,16 +98,17 @@ export class Message<T = undefined> {
     const { contentType, frame } = this;
     const charset = contentType === undefined ? undefined : charsetOf(contentType);
     if (charset === undefined || frame.isText) return frame.text();
-    return new TextDecoder(charset, { ignoreBOM: true }).decode(frame.body);
+    return decodeText(frame.body, charset);
   }
 
   /**
-   * The body as JSON.
+   * The body as JSON. A byte order mark before it is passed over (RFC 8259, "Character Encoding", allows that).
    *
    * @throws SyntaxError when it is none.
    */
   json(): unknown {
-    return JSON.parse(this.text());
+    const text = this.text();
+    return JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text);
   }
 
   /**
@@ -150,10 +152,4 @@ export class Message<T = undefined> {
   decide(isCommitted: boolean): void {
     this.#settler.decide(this, isCommitted);
   }
-}
-
-/** The charset that a content-type names; `undefined`: none, or UTF-8. */
-function charsetOf(contentType: string): string | undefined {
-  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1];
-  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
 }

@@ -12,7 +12,7 @@ import type { ReconnectPolicy } from "./reconnect-policy.js";
 export interface BufferLimits {
   /** Messages. @default 10000 */
   readonly messages: number;
-  /** Octets of their bodies. @default 67108864 (64 MiB) */
+  /** Octets of their bodies (UTF-16 units of those that came as text). A single message may have more. @default 67108864 (64 MiB) */
   readonly bytes: number;
 }
 
@@ -136,7 +136,7 @@ export interface ClientOptions {
   readonly limits?: Partial<Limits>;
   /**
    * What a subscription may keep unread. From a tenth of it on the broker is held back where the platform can (TCP, and
-   * WebSocket in Node) unless a receipt is awaited; beyond it `whenSlow` says what happens.
+   * WebSocket in Node) unless a receipt or a reply is awaited; beyond it `whenSlow` says what happens.
    */
   readonly buffer?: Partial<BufferLimits>;
   /**

@@ -57,6 +57,7 @@ const TEMP_QUEUE = "/temp-queue/";
  */
 export class Requester {
   readonly #context: ClientContext;
+  readonly #awaitsChanged: () => void;
   readonly #pending = new Map<string, Pending>();
   readonly #deadlines = new Deadlines<string>((id) => {
     this.#expire(id);
@@ -66,8 +67,10 @@ export class Requester {
   /** In this session: the destinations that replies come to, by the ids of their subscriptions. */
   readonly #replies = new Map<string, string>();
 
-  constructor(context: ClientContext) {
+  /** `awaitsChanged` is called when the first reply is awaited, and when none is any more. */
+  constructor(context: ClientContext, awaitsChanged: () => void) {
     this.#context = context;
+    this.#awaitsChanged = awaitsChanged;
   }
 
   /** How many replies are waited for. */
@@ -163,6 +166,7 @@ export class Requester {
       signal?.removeEventListener("abort", aborted);
     };
     this.#pending.set(id, { waiter, what, replyTo, timeout, unlisten });
+    if (this.#pending.size === 1) this.#awaitsChanged();
     this.#deadlines.set(id, timeout);
     return waiter.promise;
   }
@@ -180,6 +184,7 @@ export class Requester {
     this.#pending.delete(id);
     this.#deadlines.delete(id);
     pending.unlisten();
+    if (this.#pending.size === 0) this.#awaitsChanged();
     return pending;
   }
 }

@@ -1,7 +1,7 @@
 /** Makes the subscriptions of a client again in each session, and sets aside one that ends the session each time. */
 import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
-import { headerPairs } from "../protocol/index.js";
+import { hasHeader, headerPairs } from "../protocol/index.js";
 import { answerOf, isAnswer } from "./blame.js";
 import type { Connection } from "./connection.js";
 import { prefetchHeaders } from "./prefetch.js";
@@ -164,7 +164,7 @@ export function subscribePairs(
   receipt: string | undefined,
 ): Pairs {
   const pairs: Pairs = [["destination", destination], ["id", id], ["ack", ack], ...headerPairs(headers)];
-  for (const pair of prefetchHeaders(prefetch, server)) pairs.push(pair);
+  for (const pair of prefetchHeaders(prefetch, server)) if (!hasHeader(headers, pair[0])) pairs.push(pair);
   if (receipt !== undefined) pairs.push(["receipt", receipt]);
   return pairs;
 }

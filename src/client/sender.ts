@@ -1,5 +1,7 @@
 /** Sends: at most once over the connection that there is, or at least once by the outbox. */
+import { isThenable } from "../internal/thenable.js";
 import type { Body, ClientCommand } from "../protocol/index.js";
+import type { Encoded } from "./codec.js";
 import type { ClientContext } from "./context.js";
 import type { Outbox } from "./outbox.js";
 import { type Pairs, type ReceiptOptions, receiptWait } from "./request.js";
@@ -31,9 +33,17 @@ export class Sender {
   }
 
   /** See {@link DialClient.send}: with a codec. */
-  async sendValue(destination: string, value: unknown, options: TypedSendOptions<unknown>): Promise<void> {
-    const encoded = await options.codec.encode(value);
-    await this.send(destination, encoded.body, withEncoded(options, encoded));
+  sendValue(destination: string, value: unknown, options: TypedSendOptions<unknown>): Promise<void> {
+    try {
+      const { codec } = options;
+      if (typeof codec?.encode !== "function") throw new TypeError("codec must have a function encode");
+      const encoded = codec.encode(value);
+      if (isThenable(encoded))
+        return Promise.resolve(encoded).then((one) => this.#sendEncoded(destination, one, options));
+      return this.#sendEncoded(destination, encoded, options); // at once: what is sent after it goes after it
+    } catch (error) {
+      return Promise.reject(error); // as the codec threw it
+    }
   }
 
   /**
@@ -55,6 +65,10 @@ export class Sender {
     if (connection === undefined) throw this.#context.notConnected(command);
     if (wait !== undefined) pairs.push(["receipt", wait.id]);
     return connection.send(command, pairs, body, contentLength ?? defaults.contentLength, wait);
+  }
+
+  #sendEncoded(destination: string, encoded: Encoded, options: SendOptions): Promise<void> {
+    return this.send(destination, encoded.body, withEncoded(options, encoded));
   }
 
   #keep(destination: string, pairs: Pairs, body: Body, options: SendOptions): Promise<void> {

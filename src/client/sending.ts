@@ -1,7 +1,7 @@
 /** What a SEND is made of. */
 import type { Body, HeadersInit, HeaderValue } from "../protocol/index.js";
 import { checkBody, checkDestination } from "./arguments.js";
-import type { Codec, Encoded } from "./codec.js";
+import type { Encoded, ValueEncoder } from "./codec.js";
 import type { Propagation } from "./options.js";
 import { type Pairs, type ReceiptOptions, addHeaders } from "./request.js";
 
@@ -18,8 +18,11 @@ export interface SendOptions extends ReceiptOptions {
 
 /** Options of {@link Client.send} for a value. */
 export interface TypedSendOptions<T> extends SendOptions {
-  /** Makes the body of the value: `json()`, `json(schema)`, or one of your own. */
-  readonly codec: Codec<T>;
+  /**
+   * Makes the body of the value: `json()`, `json(schema)`, or one of your own. One that gives a promise delays the message:
+   * what is sent meanwhile goes first.
+   */
+  readonly codec: ValueEncoder<T>;
 }
 
 /** Headers of SEND that are arguments or options of their own. */

@@ -21,6 +21,16 @@ export type Status =
   | { readonly type: "handler-error"; readonly error: unknown; readonly destination: string }
   /** The broker ended the session because of this SUBSCRIBE several times in a row: the subscription has ended. */
   | { readonly type: "subscription-refused"; readonly error: Error; readonly destination: string }
+  /**
+   * A subscription has ended without being asked to: the broker cancelled it, it was not read fast enough, or (with
+   * `invalid: "fail"`) a message had no valid value. Its reader is given the same `error`.
+   */
+  | {
+      readonly type: "subscription-failed";
+      readonly error: Error;
+      readonly subscription: string;
+      readonly destination: string;
+    }
   /** A subscription's codec could make no value of a message. */
   | {
       readonly type: "invalid-message";
@@ -30,7 +40,10 @@ export type Status =
     }
   /** A message came for a subscription that is not there (any more), and was dropped. `count`: how many so far. */
   | { readonly type: "message-dropped"; readonly subscription: string | undefined; readonly count: number }
-  /** A subscription is not read fast enough, and its oldest unread message was dropped. `count`: how many of it so far. */
+  /**
+   * A subscription is not read fast enough, and a message was dropped: its oldest unread one, or with `whenSlow: "fail"` the one
+   * that came, and the subscription ends. `count`: how many of it so far.
+   */
   | {
       readonly type: "slow-consumer";
       readonly subscription: string;
@@ -73,7 +86,8 @@ export class StatusListeners {
   }
 
   #tellAll(status: Status): void {
-    for (const listener of this.#listeners) {
+    for (const listener of [...this.#listeners]) {
+      if (!this.#listeners.has(listener)) continue; // removed by one before it
       try {
         listener(status);
       } catch (error) {

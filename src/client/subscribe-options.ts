@@ -1,6 +1,6 @@
 /** What callers say of a subscription. */
 import type { HeadersInit } from "../protocol/index.js";
-import type { Codec } from "./codec.js";
+import type { ValueDecoder } from "./codec.js";
 import type { AckMode, Message } from "./message.js";
 import type { BufferLimits, SlowPolicy } from "./options.js";
 import type { ReceiptOptions } from "./request.js";
@@ -11,8 +11,8 @@ import type { ReceiptOptions } from "./request.js";
  */
 export type MessageHandler<T = undefined> = (message: Message<T>) => unknown;
 
-/** What becomes of a message without a valid value, besides being told by status: see {@link SubscribeOptions.invalid}. */
-export type InvalidPolicy = "nack" | "fail" | ((message: Message<unknown>, error: unknown) => void);
+/** What becomes of a message without a valid value, besides being told by status: see {@link TypedSubscribeOptions.invalid}. */
+export type InvalidPolicy = "nack" | "fail" | ((message: Message<unknown>, error: unknown) => unknown);
 
 /** Options of `subscribe`. */
 export interface SubscribeOptions extends ReceiptOptions {
@@ -33,7 +33,8 @@ export interface SubscribeOptions extends ReceiptOptions {
    */
   readonly prefetch?: number;
   /**
-   * How many messages a handler works on at the same time. In the mode `"client"` it is always 1.
+   * How many messages a handler works on at the same time. In the mode `"client"` it is always 1. With more than 1, and a codec
+   * that gives promises, messages come to the handler as they are decoded, which may be in another order than they came.
    * @default 1
    */
   readonly concurrency?: number;
@@ -47,12 +48,15 @@ export interface SubscribeOptions extends ReceiptOptions {
 
 /** Options of `subscribe` for messages that are values. */
 export interface TypedSubscribeOptions<T> extends SubscribeOptions {
-  /** Makes the `value` of each message: `json()`, `json(schema)`, or one of your own. */
-  readonly codec: Codec<T>;
+  /** Makes the `value` of each message: `json()`, `json(schema)`, or one of your own. One that gives no promises costs none. */
+  readonly codec: ValueDecoder<T>;
   /**
    * What becomes of a message of which the codec can make no value; it is told by status as `invalid-message` in any case.
-   * `"nack"`: it is refused with `nackHeaders` (where there is a NACK), and the next one follows. `"fail"`: the subscription
-   * ends with the codec's error. A function: it is called, and settles the message as it wants.
+   *
+   * `"nack"`: it is refused with `nackHeaders`, and the next one follows. In the mode `"client"` that refuses those before it
+   * too which are not acknowledged yet. In STOMP 1.0, which has no NACK, it stays with the broker. `"fail"`: the subscription
+   * ends with the codec's error in the message's place; what came behind it is dropped, or the broker's again. A function: it
+   * is called, and settles the message as it wants; what it returns is waited for, and its fault is told as a handler's.
    * @default "nack"
    */
   readonly invalid?: InvalidPolicy;

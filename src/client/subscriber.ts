@@ -3,6 +3,7 @@ import { ConnectionLostError, type ServerError, StaleMessageError, type StompErr
 import type { ServerFrame } from "../protocol/index.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
+import { isThenable } from "../internal/thenable.js";
 import type { Message, Settler } from "./message.js";
 import { type Pairs, addHeaders, receiptWait } from "./request.js";
 import { Resubscriber, subscribePairs } from "./resubscriber.js";
@@ -20,6 +21,8 @@ import { Subscriptions, termsOf } from "./subscriptions.js";
 export interface SubscriberHost extends ClientContext {
   /** A MESSAGE came for no subscription. Whether somebody else takes it. */
   unclaimed(frame: ServerFrame): boolean;
+  /** Whether a message is awaited that may be behind those that nobody reads: then the broker is not held back. */
+  awaitsReply(): boolean;
 }
 
 /** The subscriptions of a client. */
@@ -32,6 +35,8 @@ export class Subscriber implements SubscriptionHost {
   readonly #resubscriber: Resubscriber;
   /** How many messages of a subscription were dropped because it was not read fast enough. */
   readonly #overflows = new WeakMap<AnySubscription, number>();
+  /** How many messages came for no subscription. */
+  #strays = 0;
   /** Who settles the messages of a subscription in the session that there is. */
   #settlers = new WeakMap<AnySubscription, SessionSettler>();
   constructor(context: SubscriberHost) {
@@ -86,7 +91,7 @@ export class Subscriber implements SubscriptionHost {
 
   /** A session is established: subscribe to all that lives. */
   established(connection: Connection): void {
-    connection.hold(this.#crowded.size > 0);
+    this.holdOrRead();
     this.#resubscriber.established(connection, [...this.#subscriptions]);
   }
 
@@ -125,7 +130,8 @@ export class Subscriber implements SubscriptionHost {
     }
     if (this.#context.unclaimed(frame)) return;
     // Messages are on their way when UNSUBSCRIBE is sent; RabbitMQ and ActiveMQ send them after its receipt as well.
-    const count = ++this.#context.counters.messagesDropped;
+    this.#context.counters.messagesDropped++;
+    const count = ++this.#strays;
     this.#context.status.tell({ type: "message-dropped", subscription: frame.headers.get("subscription"), count });
   }
 
@@ -136,7 +142,7 @@ export class Subscriber implements SubscriptionHost {
       this.#resubscriber.serverError();
       return false;
     }
-    this.#end(subscription, error);
+    this.#failed(subscription, error, false);
     return true;
   }
 
@@ -156,24 +162,44 @@ export class Subscriber implements SubscriptionHost {
     }
   }
 
-  run(message: Message<unknown>, call: () => unknown): unknown {
-    const { run } = this.#context.options.propagation;
-    return run === undefined ? call() : run(message, call);
+  run<T>(message: Message<T>, handler: MessageHandler<T>): unknown {
+    const { propagation } = this.#context.options;
+    return propagation.run === undefined ? handler(message) : propagation.run(message, () => handler(message));
   }
 
-  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): void {
+  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): Promise<void> | undefined {
     const { destination, terms } = subscription;
-    this.#context.status.tellError(error, { type: "invalid-message", error, destination, message });
+    const { status } = this.#context;
+    const told = { type: "invalid-message", error, destination, message } as const;
     if (terms.invalid === "fail") {
-      this.fail(subscription, error instanceof Error ? error : new TypeError(String(error)));
+      status.tell(told);
+      this.#cancel(subscription, asError(error), true);
     } else if (terms.invalid === "nack") {
+      status.tellError(error, told);
       if (subscription.ack !== "auto") this.settleAfterHandler("NACK", subscription, message);
     } else {
-      try {
-        terms.invalid(message, error);
-      } catch (fault) {
-        this.handlerFailed(subscription, fault);
-      }
+      status.tell(told);
+      return this.#putInOrder(subscription, message, error, terms.invalid);
+    }
+    return undefined;
+  }
+
+  /** Ask a policy what to do with a message that is not valid. */
+  #putInOrder(
+    subscription: AnySubscription,
+    message: Message<unknown>,
+    error: unknown,
+    policy: (message: Message<unknown>, error: unknown) => unknown,
+  ): Promise<void> | undefined {
+    const failed = (fault: unknown): void => {
+      this.handlerFailed(subscription, fault);
+    };
+    try {
+      const done = this.run(message, (one) => policy(one, error));
+      return isThenable(done) ? Promise.resolve(done).then(() => undefined, failed) : undefined;
+    } catch (fault) {
+      failed(fault);
+      return undefined;
     }
   }
 
@@ -186,15 +212,18 @@ export class Subscriber implements SubscriptionHost {
   }
 
   fail(subscription: AnySubscription, reason: Error): void {
-    const sent = this.#connectionOf(subscription)?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
-    sent?.catch(() => undefined); // the reader gets the error that matters
-    this.#end(subscription, reason);
+    this.#cancel(subscription, reason, false);
   }
 
   crowded(subscription: AnySubscription, isCrowded: boolean): void {
     if (isCrowded) this.#crowded.add(subscription);
     else this.#crowded.delete(subscription);
-    this.#context.connection()?.hold(this.#crowded.size > 0);
+    this.holdOrRead();
+  }
+
+  /** Hold the broker back while messages are not read, but for a reply that is awaited. */
+  holdOrRead(): void {
+    this.#context.connection()?.hold(this.#crowded.size > 0 && !this.#context.awaitsReply());
   }
 
   handlerFailed({ destination }: AnySubscription, error: unknown): void {
@@ -231,12 +260,36 @@ export class Subscriber implements SubscriptionHost {
     return this.#resubscriber.waits(subscription) ? undefined : this.#context.connection();
   }
 
-  #end(subscription: AnySubscription, reason: Error | undefined): void {
+  /** End a subscription, here and at the broker. */
+  #cancel(subscription: AnySubscription, reason: Error, dropUnread: boolean): void {
+    if (!subscription.isLive) return; // brokers take a second UNSUBSCRIBE for an error
+    const sent = this.#connectionOf(subscription)?.send("UNSUBSCRIBE", [["id", subscription.id]], "", true);
+    sent?.catch(() => undefined); // the reader gets the error that matters
+    this.#failed(subscription, reason, dropUnread);
+  }
+
+  #failed(subscription: AnySubscription, error: Error, dropUnread: boolean): void {
+    const { id, destination, isWatched } = subscription;
+    const { status } = this.#context;
+    this.#end(subscription, error, dropUnread);
+    const told = { type: "subscription-failed", subscription: id, destination, error } as const;
+    if (isWatched) status.tell(told);
+    else status.tellError(error, told);
+  }
+
+  #end(subscription: AnySubscription, reason: Error | undefined, dropUnread = reason === undefined): void {
     this.#subscriptions.delete(subscription, this.#connectionOf(subscription) !== undefined);
     this.#resubscriber.removed(subscription);
-    subscription.end(reason, reason === undefined);
+    subscription.end(reason, dropUnread);
     if (!subscription.isBusy) return;
     this.#leaving.add(subscription);
     void subscription.drain().then(() => this.#leaving.delete(subscription));
   }
+}
+
+/** What a codec throws may be anything. */
+function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const what = typeof thrown === "string" ? thrown : typeof thrown;
+  return new TypeError(`the codec failed: ${what}`, { cause: thrown });
 }

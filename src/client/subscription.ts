@@ -2,8 +2,9 @@
 import { InvalidStateError, SlowConsumerError, type StompError } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { Fifo } from "../internal/fifo.js";
+import { isThenable } from "../internal/thenable.js";
 import type { HeadersInit, ServerFrame } from "../protocol/index.js";
-import type { Codec } from "./codec.js";
+import type { ValueDecoder } from "./codec.js";
 import { type AckMode, Message, type Settler } from "./message.js";
 import type { BufferLimits, SlowPolicy } from "./options.js";
 import type { InvalidPolicy, MessageHandler, UnsubscribeOptions } from "./subscribe-options.js";
@@ -14,16 +15,16 @@ export interface SubscriptionHost {
   /** The handler has returned or failed: settle the message, unless the handler has. */
   settleAfterHandler(command: "ACK" | "NACK", subscription: AnySubscription, message: Message<unknown>): void;
   /** Call a handler, in whatever context the message brings. */
-  run(message: Message<unknown>, call: () => unknown): unknown;
+  run<T>(message: Message<T>, handler: MessageHandler<T>): unknown;
   unsubscribe(subscription: AnySubscription, options: UnsubscribeOptions): Promise<void>;
   /** End the subscription, here and at the broker. */
   fail(subscription: AnySubscription, reason: Error): void;
   /** Unread messages have become too many, or few again. */
   crowded(subscription: AnySubscription, isCrowded: boolean): void;
   handlerFailed(subscription: AnySubscription, error: unknown): void;
-  /** A message has no valid value. */
-  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): void;
-  /** The oldest unread message was dropped to make room. */
+  /** A message has no valid value: put it in order. What is returned never rejects, and resolves when that is done. */
+  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): Promise<void> | undefined;
+  /** A message was dropped for want of room. */
   overflowed(subscription: AnySubscription): void;
 }
 
@@ -44,7 +45,7 @@ export interface SubscriptionTerms<T> {
   readonly concurrency: number;
   readonly buffer: BufferLimits;
   readonly whenSlow: SlowPolicy;
-  readonly codec: Codec<T> | undefined;
+  readonly codec: ValueDecoder<T> | undefined;
   readonly invalid: InvalidPolicy;
 }
 
@@ -72,8 +73,12 @@ export class Subscription<T = undefined>
   /** Handed to a reader last. */
   #handed: Message<T> | undefined;
   #delivered = 0;
+  /** How many messages are being decoded or handled. */
   #running = 0;
   #state: "live" | "draining" | "ended" = "live";
+  /** Whether it has ended without its unread messages. */
+  #isOver = false;
+  #isAskedForEnd = false;
   #whenIdle: Deferred<void> | undefined;
   #reason: Error | undefined;
 
@@ -83,7 +88,7 @@ export class Subscription<T = undefined>
     this.destination = terms.destination;
     this.ack = terms.ack;
     this.terms = terms;
-    this.#concurrency = terms.ack === "client" ? 1 : terms.concurrency;
+    this.#concurrency = terms.ack === "client" || terms.handler === undefined ? 1 : terms.concurrency;
     this.#host = host;
     this.#unread = new Unread(terms.buffer, (isCrowded) => {
       host.crowded(this, isCrowded);
@@ -108,7 +113,13 @@ export class Subscription<T = undefined>
 
   /** Resolves when the subscription has ended by `unsubscribe` or `disconnect`; rejects with the reason when it ended otherwise. */
   get ended(): Promise<void> {
+    this.#isAskedForEnd = true;
     return this.#ended.promise;
+  }
+
+  /** Whether somebody hears of its end: whoever reads it, or has asked for `ended`. @internal */
+  get isWatched(): boolean {
+    return this.terms.handler === undefined || this.#isAskedForEnd;
   }
 
   /**
@@ -126,15 +137,16 @@ export class Subscription<T = undefined>
       return Promise.reject(new InvalidStateError(`subscription ${this.id} has a handler: it cannot be iterated`));
     }
     this.#doneWith();
-    const message = this.#state === "draining" ? undefined : this.#unread.take();
-    if (message !== undefined) return this.#handOver(message);
-    if (this.#state === "ended") {
-      const reason = this.#reason;
-      this.#reason = undefined; // told once; then it is over
-      return reason === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(reason);
+    if (this.terms.codec === undefined && this.#state !== "draining") {
+      const message = this.#unread.take();
+      if (message !== undefined) {
+        this.#handed = message;
+        return Promise.resolve({ done: false, value: message });
+      }
     }
     const reader = deferred<IteratorResult<Message<T>, undefined>>();
     this.#readers.push(reader);
+    this.#work();
     return reader.promise;
   }
 
@@ -159,18 +171,8 @@ export class Subscription<T = undefined>
     if (this.#state !== "live") return; // it is the broker's to deliver again, where it is to be acknowledged
     this.#delivered++;
     const message = new Message<T>(frame, settler, this.#delivered);
-    const { handler } = this.terms;
-    if (handler !== undefined && this.#running < this.#concurrency && this.#unread.length === 0) {
-      this.#handle(handler, message);
-      return;
-    }
-    const reader = this.#readers.shift();
-    if (reader === undefined) this.#keep(message);
-    else if (this.terms.codec !== undefined) this.#handOver(message).then(reader.resolve, reader.reject);
-    else {
-      this.#handed = message;
-      reader.resolve({ done: false, value: message });
-    }
+    if (this.#unread.length === 0 && this.#isWanted()) this.#take(message);
+    else this.#keep(message);
   }
 
   /** For the client: the session has ended, and another one may come. @internal */
@@ -202,104 +204,140 @@ export class Subscription<T = undefined>
   end(reason: Error | undefined, dropUnread: boolean): void {
     if (this.#state === "ended") return;
     if (dropUnread || this.#state === "draining") this.#unread.clear();
+    this.#isOver = dropUnread;
     this.#state = "ended";
     this.#unread.release();
     this.#reason = reason;
     if (reason === undefined) this.#ended.resolve();
     else this.#ended.reject(reason);
-    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
-      const told = this.#reason;
-      this.#reason = undefined;
-      if (told === undefined) reader.resolve({ done: true, value: undefined });
-      else reader.reject(told);
-    }
-    this.#checkIdle();
+    this.#work();
   }
 
   #keep(message: Message<T>): void {
     while (!this.#unread.add(message)) {
-      if (this.terms.whenSlow === "fail" || this.#unread.take() === undefined) {
-        this.#host.fail(this, tooSlow(this, this.#unread.length, this.#unread.bytes));
+      this.#host.overflowed(this);
+      if (this.terms.whenSlow === "fail") {
+        this.#host.fail(this, tooSlow(this, message, this.#unread));
         return;
       }
-      this.#host.overflowed(this);
+      this.#unread.take();
     }
   }
 
-  /** Give a message to a reader; one without a valid value is put in order, and the next one given. */
-  #handOver(message: Message<T>): Promise<IteratorResult<Message<T>, undefined>> {
-    this.#handed = message;
+  /** Take what waits, as far as it is wanted; tell the readers when no more will come. */
+  #work(): void {
+    while (this.#isWanted()) {
+      const message = this.#unread.take();
+      if (message === undefined) break;
+      this.#take(message);
+    }
+    if (this.#state === "ended" && (this.#isOver || (this.#running === 0 && this.#unread.length === 0)))
+      this.#tellEnd();
+    this.#checkIdle();
+  }
+
+  #isWanted(): boolean {
+    if (this.#running >= this.#concurrency || this.#state === "draining") return false;
+    return this.terms.handler !== undefined || this.#readers.length > 0;
+  }
+
+  #tellEnd(): void {
+    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
+      const reason = this.#reason;
+      this.#reason = undefined; // told once; then it is over
+      if (reason === undefined) reader.resolve({ done: true, value: undefined });
+      else reader.reject(reason);
+    }
+  }
+
+  /** Decode a message and hand it out. A codec that gives no promise costs none. */
+  #take(message: Message<T>): void {
     const { codec } = this.terms;
-    if (codec === undefined) return Promise.resolve({ done: false, value: message });
-    return decoded(codec, message).then(
-      () => ({ done: false, value: message }),
+    if (codec === undefined) {
+      this.#handOut(message);
+      return;
+    }
+    let value: T | Promise<T>;
+    try {
+      value = codec.decode(message);
+      if (!isThenable(value)) message.decoded(value);
+    } catch (error) {
+      this.#invalid(message, error);
+      return;
+    }
+    if (!isThenable(value)) {
+      this.#handOut(message);
+      return;
+    }
+    this.#running++;
+    Promise.resolve(value).then(
+      (valid) => {
+        this.#running--;
+        message.decoded(valid);
+        this.#handOut(message);
+        this.#work();
+      },
       (error: unknown) => {
-        this.#host.invalid(this, message, error);
-        return this.next();
+        this.#running--;
+        this.#invalid(message, error);
+        this.#work();
       },
     );
   }
 
-  /** Run the handler; one that returns no promise costs none. */
-  #handle(handler: MessageHandler<T>, message: Message<T>): void {
-    const { codec } = this.terms;
-    if (codec !== undefined) {
-      this.#running++;
-      decoded(codec, message).then(
-        () => {
-          this.#running--;
-          this.#call(handler, message);
-          this.#handleUnread(handler);
-        },
-        (error: unknown) => {
-          this.#running--;
-          this.#host.invalid(this, message, error);
-          this.#handleUnread(handler);
-        },
-      );
-      return;
-    }
-    this.#call(handler, message);
+  #invalid(message: Message<T>, error: unknown): void {
+    const done = this.#host.invalid(this, message, error);
+    if (done === undefined) return;
+    this.#running++;
+    void done.then(() => {
+      this.#running--;
+      this.#work();
+    });
   }
 
+  #handOut(message: Message<T>): void {
+    if (this.#isOver) return; // it was decoded meanwhile: dropped as what was not read
+    const { handler } = this.terms;
+    if (handler !== undefined) {
+      this.#call(handler, message);
+      return;
+    }
+    this.#handed = message;
+    this.#readers.shift()?.resolve({ done: false, value: message });
+  }
+
+  /** Run the handler; one that returns no promise costs none. */
   #call(handler: MessageHandler<T>, message: Message<T>): void {
     let result: unknown;
+    let waits: boolean;
     this.#running++; // it runs already: it may call `disconnect`
     try {
-      result = this.#host.run(message, () => handler(message));
+      result = this.#host.run(message, handler);
+      waits = isThenable(result);
     } catch (error) {
       this.#failed(message, error);
       this.#running--;
       this.#checkIdle();
       return;
     }
-    if (!isThenable(result)) {
+    if (!waits) {
       this.#succeeded(message);
       this.#running--;
       this.#checkIdle();
       return;
     }
-    result.then(
+    Promise.resolve(result).then(
       () => {
         this.#succeeded(message);
         this.#running--;
-        this.#handleUnread(handler);
+        this.#work();
       },
       (error: unknown) => {
         this.#failed(message, error);
         this.#running--;
-        this.#handleUnread(handler);
+        this.#work();
       },
     );
-  }
-
-  #handleUnread(handler: MessageHandler<T>): void {
-    while (this.#running < this.#concurrency && this.#state !== "draining") {
-      const message = this.#unread.take();
-      if (message === undefined) break;
-      this.#handle(handler, message);
-    }
-    this.#checkIdle();
   }
 
   #succeeded(message: Message<T>): void {
@@ -329,17 +367,15 @@ export class Subscription<T = undefined>
   }
 }
 
-async function decoded<T>(codec: Codec<T>, message: Message<T>): Promise<void> {
-  message.decoded(await codec.decode(message));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function tooSlow(subscription: AnySubscription, messages: number, bytes: number): StompError {
+function tooSlow(
+  { id, destination, terms }: AnySubscription,
+  next: Message<unknown>,
+  { length, bytes }: Pick<Unread<never>, "length" | "bytes">,
+): StompError {
+  const { buffer } = terms;
   return new SlowConsumerError(
-    `subscription ${subscription.id} to ${subscription.destination} has ${messages} unread messages of ${bytes} bytes, more than its buffer takes; ` +
+    `subscription ${id} to ${destination} has ${length} unread messages of ${bytes} bytes and gets another of ${next.frame.bodySize}, ` +
+      `its buffer takes ${buffer.messages} of ${buffer.bytes} bytes; ` +
       "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",
   );
 }

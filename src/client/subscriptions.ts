@@ -1,6 +1,6 @@
 /** The live subscriptions of a client. */
 import { InvalidStateError } from "../errors.js";
-import { type ServerFrame, hasHeader } from "../protocol/index.js";
+import { type ServerFrame, hasHeader, headerPairs } from "../protocol/index.js";
 import { type ResolvedOptions, checkSlowPolicy, resolveBuffer } from "./resolved-options.js";
 import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribe-options.js";
 import type { AnySubscription, SubscriptionTerms } from "./subscription.js";
@@ -85,10 +85,11 @@ export function termsOf<T>(
   defaults: ResolvedOptions,
   makeId: () => string,
 ): SubscriptionTerms<T> {
-  const { ack = "auto", headers = {}, concurrency = 1, prefetch, nackHeaders, codec, invalid = "nack" } = options;
+  const { ack = "auto", concurrency = 1, prefetch, nackHeaders, codec, invalid = "nack" } = options;
   if (ack !== "auto" && ack !== "client" && ack !== "client-individual") {
     throw new TypeError(`ack must be "auto", "client" or "client-individual", not ${JSON.stringify(ack)}`);
   }
+  const headers = [...headerPairs(options.headers ?? {})]; // a copy: they are sent again in each session
   for (const name of OWN_HEADERS) {
     if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of SUBSCRIBE is an argument of its own`);
   }
@@ -101,6 +102,9 @@ export function termsOf<T>(
   }
   if (invalid !== "nack" && invalid !== "fail" && typeof invalid !== "function") {
     throw new TypeError(`invalid must be "nack", "fail" or a function, not ${JSON.stringify(invalid)}`);
+  }
+  if (codec !== undefined && typeof codec?.decode !== "function") {
+    throw new TypeError("codec must have a function decode; a Standard Schema validator goes in as json(schema)");
   }
   const whenSlow = checkSlowPolicy(options.whenSlow ?? (ack === "auto" ? defaults.whenSlow : "fail"));
   if (whenSlow === "drop-oldest" && ack !== "auto") {

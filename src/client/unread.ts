@@ -33,11 +33,11 @@ export class Unread<T extends Sized> {
     return this.#bytes;
   }
 
-  /** Add one. `false`: there is no room for it. */
+  /** Add one. `false`: there is no room for it. Alone, one of any size has room. */
   add(message: T): boolean {
     const { messages, bytes } = this.#limits;
     const size = message.frame.bodySize;
-    if (this.#messages.length >= messages || this.#bytes + size > bytes) return false;
+    if (this.length > 0 && (this.length >= messages || this.#bytes + size > bytes)) return false;
     this.#messages.push(message);
     this.#bytes += size;
     if (this.#messages.length >= messages * CROWDED || this.#bytes >= bytes * CROWDED) this.#setCrowded(true);

@@ -623,7 +623,7 @@ describe("a subscription that is not read", () => {
     expect(error).toBeInstanceOf(SlowConsumerError);
     expect(error).toMatchObject({
       message:
-        "subscription sub-1 to /queue/a has 20 unread messages of 30 bytes, more than its buffer takes; " +
+        "subscription sub-1 to /queue/a has 20 unread messages of 30 bytes and gets another of 2, its buffer takes 20 of 67108864 bytes; " +
         "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",
     });
     expect(other.isLive).toBe(true);
