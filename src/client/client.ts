@@ -92,6 +92,9 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.ended(reason);
         this.#requester.ended(reason);
       },
+      gaveUp: (reason) => {
+        this.#outbox.ended(reason);
+      },
     });
     this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
     this.#outbox = new Outbox(context);
@@ -340,7 +343,7 @@ export class DialClient implements AsyncDisposable {
       },
       serverError: (error) => {
         if (this.#subscriber.serverError(error)) return;
-        this.#outbox.serverError();
+        this.#outbox.serverError(error);
         status.tell({ type: "server-error", error });
       },
       silent: (silence) => {

@@ -36,6 +36,18 @@ export class Ids {
  * @throws signal.reason when it is aborted already; RangeError or TypeError for wrong options.
  */
 export function receiptWait(
+  options: ReceiptOptions & { readonly receipt: true | string },
+  what: string,
+  defaultTimeout: number,
+  ids: Ids,
+): ReceiptWait;
+export function receiptWait(
+  options: ReceiptOptions,
+  what: string,
+  defaultTimeout: number,
+  ids: Ids,
+): ReceiptWait | undefined;
+export function receiptWait(
   { receipt, timeout, signal }: ReceiptOptions,
   what: string,
   defaultTimeout: number,

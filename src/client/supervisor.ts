@@ -28,6 +28,8 @@ export interface SupervisorHost extends ClientContext {
   interrupted(reason: StompError | undefined): void;
   /** There is no session, and none will be tried for. Without a `reason` that is as it was asked for. */
   ended(reason: StompError | undefined): void;
+  /** No first session came about, and none will be tried for until `connect` is called again. */
+  gaveUp(reason: StompError): void;
 }
 
 /** The attempts to get a session. */
@@ -298,7 +300,8 @@ export class Supervisor {
     const isMeant = cause instanceof InvalidStateError;
     if (isLoss) this.#lost = isMeant ? undefined : (reason ?? this.#lost);
     if (this.#state !== "disconnecting") this.#state = "disconnected";
-    if (isLoss) this.#host.ended(isMeant ? undefined : (reason ?? asError(cause)));
+    if (isLoss) this.#host.ended(isMeant ? undefined : (reason ?? asError("reconnecting", cause)));
+    else if (!isMeant) this.#host.gaveUp(reason ?? asError("connecting", cause));
     this.#host.status.tell({ type: "disconnected", reason, reconnects: false });
   }
 }
@@ -310,9 +313,9 @@ function noEffort(): never {
   throw new InvalidStateError("there is no attempt to connect");
 }
 
-function asError(cause: unknown): StompError {
+function asError(what: string, cause: unknown): StompError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ConnectError("prepare", `reconnecting was given up: ${why}`, { cause });
+  return new ConnectError("prepare", `${what} was given up: ${why}`, { cause });
 }
 
 function allFailed(errors: readonly StompError[]): ConnectError {
