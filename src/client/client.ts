@@ -179,6 +179,11 @@ export class DialClient implements AsyncDisposable {
    * Rejects with TypeError or RangeError for wrong arguments, InvalidStateError when there is no connection and
    * ConnectionLostError (`outcome: "not-sent"`) when it was lost: then nothing was sent. Waiting for the receipt it
    * rejects with ServerError, ReceiptTimeoutError, ConnectionLostError (`outcome: "unknown"`), or `signal.reason`.
+   *
+   * With `delivery: "at-least-once"` a lost connection is no reason to reject: it does when the client disconnects or gives up
+   * (ConnectionLostError; `outcome` tells what is known), when the broker ends several sessions over the message, when no
+   * receipt comes after an ERROR that names nothing, with OutboxFullError, and with what the outbox's store rejects with.
+   * `timeout` then has no default, and counts from the call on.
    */
   send(destination: string, body?: Body, options?: SendOptions): Promise<void>;
   send<T>(destination: string, value: T, options: TypedSendOptions<T>): Promise<void>;
@@ -309,8 +314,8 @@ export class DialClient implements AsyncDisposable {
   /**
    * Disconnect: hand out no more messages, wait for running handlers, for the outbox and for pending receipts, say
    * DISCONNECT, wait for its receipt, close. Subscriptions end. While connecting or reconnecting, that is given up. Do not wait
-   * for it inside a handler: it waits for the handler. Resolves within the time-out and the transport's bound on closing;
-   * rejects only with RangeError or TypeError for wrong options.
+   * for it inside a handler: it waits for the handler. Resolves within the time-out and the transport's bound on closing, and
+   * when the outbox's store, if there is one, is closed; rejects only with RangeError or TypeError for wrong options.
    */
   disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
     if (this.#disconnecting === undefined) {

@@ -64,9 +64,12 @@ export class OutboxStore {
     return this.#call(async (store) => store.add(send));
   }
 
-  /** Forget a message. Resolves when that would survive a crash. */
-  delete(key: string): Promise<void> {
-    return this.#call(async (store) => store.delete(key));
+  /** Forget a message, if need be after it is `kept`. Resolves when that would survive a crash. */
+  delete(key: string, kept: Promise<void> | undefined): Promise<void> {
+    return this.#call(async (store) => {
+      if (kept !== undefined) await kept;
+      await store.delete(key);
+    });
   }
 
   /** Let go of it, when what is under way is done. Never rejects. */

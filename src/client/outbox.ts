@@ -265,10 +265,10 @@ export class Outbox {
 
   /** Neither the client nor the store is to have it any longer. */
   #forget(entry: Entry, reason: unknown): void {
-    const mayBeStored = entry.isKept || entry.keeping !== undefined;
+    const { isKept, keeping, send } = entry;
     this.#takeOut(entry, reason);
-    if (!mayBeStored) return;
-    this.#store.delete(entry.send.key).catch((error: unknown) => {
+    if (!isKept && keeping === undefined) return;
+    this.#store.delete(send.key, keeping).catch((error: unknown) => {
       this.#context.status.tellError(error, { type: "store-error", error });
     });
   }
