@@ -203,8 +203,8 @@ export class ReceiptTimeoutError extends StompError {
   /** How long it was waited for, in ms. */
   readonly timeout: number;
 
-  constructor(message: string, receiptId: string, timeout: number) {
-    super("receipt-timeout", message);
+  constructor(message: string, receiptId: string, timeout: number, options?: { cause?: unknown }) {
+    super("receipt-timeout", message, options);
     this.receiptId = receiptId;
     this.timeout = timeout;
   }

@@ -9,7 +9,7 @@ export interface StoredSend {
   readonly key: string;
   /** Where it goes. */
   readonly destination: string;
-  /** Its other headers, in order; without `receipt` and `content-length`, which are made when it is sent. */
+  /** Its other headers, in order; without `receipt`, which is made when it is sent. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Its body: text or octets, as it was given. */
   readonly body: string | Uint8Array;
@@ -17,11 +17,15 @@ export interface StoredSend {
   readonly contentLength: boolean;
 }
 
-/** Keeps sends over the end of the process or page. Calls come in order, and do not wait for each other. */
+/**
+ * Keeps sends over the end of the process or page. Calls of `add` come in the order of the sends, and do not wait for each
+ * other; that of `delete` comes when its `add` is done.
+ */
 export interface SendStore {
   /**
-   * Open the store, and give all that it keeps, in the order in which it was added. Called once, before all else. Rejects
-   * when that is not possible, as when another process or page has it open.
+   * Open the store, and give all that it keeps, in the order in which it was added. Called before all else, again when it
+   * has failed, and again after `close` is done. Rejects when that is not possible, as when another process or page has it
+   * open.
    */
   open(): Promise<readonly StoredSend[]>;
   /** Keep a send. Resolves when it would survive a crash; rejects when it is not kept. Adding a key again replaces nothing: it is a caller's fault. */

@@ -1,5 +1,5 @@
 /** A queue: messages in order, and the subscriptions that compete for them. */
-import { LinkedList, type ListNode } from "./linked-list.js";
+import { LinkedList, type ListNode } from "../internal/linked-list.js";
 import type { Refusal } from "./refusal.js";
 import type { StoredMessage } from "./stored-message.js";
 

@@ -1,5 +1,5 @@
 /** A subscription of a client, from the broker's side. */
-import { LinkedList, type ListNode } from "./linked-list.js";
+import { LinkedList, type ListNode } from "../internal/linked-list.js";
 import type { Consumer, Entry, Queue } from "./queue.js";
 import type { Refusal } from "./refusal.js";
 

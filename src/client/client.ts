@@ -97,6 +97,9 @@ export class DialClient implements AsyncDisposable {
         this.#requester.interrupted(reason);
         this.#transactions.interrupted();
       },
+      gaveUp: (reason) => {
+        this.#outbox.ended(reason);
+      },
     });
     this.#subscriber = new Subscriber({
       ...context,
@@ -186,6 +189,11 @@ export class DialClient implements AsyncDisposable {
    * Rejects with TypeError or RangeError for wrong arguments, InvalidStateError when there is no connection and
    * ConnectionLostError (`outcome: "not-sent"`) when it was lost: then nothing was sent. Waiting for the receipt it
    * rejects with ServerError, ReceiptTimeoutError, ConnectionLostError (`outcome: "unknown"`), or `signal.reason`.
+   *
+   * With `delivery: "at-least-once"` a lost connection is no reason to reject: it does when the client disconnects or gives up
+   * (ConnectionLostError; `outcome` tells what is known), when the broker ends several sessions over the message, when no
+   * receipt comes after an ERROR that names nothing, with OutboxFullError, and with what the outbox's store rejects with.
+   * `timeout` then has no default, and counts from the call on.
    */
   send<T>(destination: string, value: T, options: TypedSendOptions<T>): Promise<void>;
   send(destination: string, body?: Body, options?: SendOptions & { readonly codec?: undefined }): Promise<void>;
@@ -304,7 +312,7 @@ export class DialClient implements AsyncDisposable {
    *
    * Handlers can send, and begin and commit transactions, until they have finished. Do not wait for `disconnect` inside a
    * handler: it waits for the handler. What is not acknowledged when the time is over, the broker delivers again. Resolves
-   * within the time-out and the transport's bound on closing; rejects only with RangeError or TypeError for wrong options.
+   * within the time-out and the transport's bound on closing, and when the outbox's store, if there is one, is closed; rejects only with RangeError or TypeError for wrong options.
    */
   disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
     if (this.#disconnecting === undefined) {
@@ -348,7 +356,7 @@ export class DialClient implements AsyncDisposable {
       },
       serverError: (error) => {
         if (this.#requester.serverError(error) || this.#subscriber.serverError(error)) return;
-        this.#outbox.serverError();
+        this.#outbox.serverError(error);
         status.tell({ type: "server-error", error });
       },
       silent: (silence) => {

@@ -104,6 +104,11 @@ export class Connection {
     return this.#transport.buffered;
   }
 
+  /** Whether the transport has so much to write that whoever sends should wait until it has drained. */
+  get isCrowded(): boolean {
+    return this.#transport.buffered > HIGH_WATER;
+  }
+
   /** The broker's `server` header. */
   get server(): string | undefined {
     return this.#server;
@@ -149,19 +154,19 @@ export class Connection {
     }
     this.#write(command, headers, body, contentLength);
     if (receipt !== undefined) return this.#receipts.wait(receipt);
-    if (this.#transport.buffered <= HIGH_WATER) return DONE;
-    return this.#transport.drained().then(() => {
+    if (!this.isCrowded) return DONE;
+    return this.drained().then(() => {
       if (this.#state === "ended" && this.#reason !== undefined) throw this.lostError("unknown");
     });
   }
 
-  /** Wait longer for a receipt that was not in time. */
-  awaitReceipt(wait: ReceiptWait): Promise<void> {
-    return this.#receipts.wait(wait);
+  /** Resolves once the transport has not too much to write, or has ended. */
+  drained(): Promise<void> {
+    return this.#transport.drained();
   }
 
-  /** A receipt will not come: whoever waits for it is given `reason`. */
-  abandonReceipt(id: string, reason: StompError): void {
+  /** A receipt will not come, or is not waited for any longer: whoever waits for it is given `reason`. */
+  abandonReceipt(id: string, reason: unknown): void {
     this.#receipts.refuse(id, reason);
   }
 

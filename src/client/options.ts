@@ -24,13 +24,17 @@ export type Delivery = "at-most-once" | "at-least-once";
 
 /** What an outbox may hold, and where it keeps it. */
 export interface OutboxOptions {
-  /** Messages that wait for their confirmation. @default 10000 */
+  /** Messages that wait for their confirmation; those that wait for room are not among them. @default 10000 */
   readonly messages?: number;
   /** Octets of their bodies (UTF-16 units of those that are text). @default 67108864 (64 MiB) */
   readonly bytes?: number;
   /** What `send` does when the outbox is full: it waits for room, or rejects with OutboxFullError. @default "wait" */
   readonly whenFull?: "wait" | "reject";
-  /** How many messages are with the broker at a time and not confirmed yet. @default 256 */
+  /**
+   * How many messages are with the broker at a time and not confirmed yet. After a session that the broker ended over one of
+   * them it is one at a time, until those are confirmed.
+   * @default 256
+   */
   readonly inFlight?: number;
   /** Keeps the messages over a crash: `fileStore(path)` of stompede/store/file, `indexedDbStore(name)` of stompede/store/indexed-db. @default memory only */
   readonly store?: SendStore;

@@ -1,21 +1,32 @@
 /** The store behind an outbox; without one, nothing is asked of anybody. */
 import type { SendStore, StoredSend } from "../store.js";
-import type { Entry } from "./outbox-entry.js";
 
 const DONE = Promise.resolve();
 
-/** Opens a store when it is needed, and keeps its calls in order. */
+/** What an opened store tells its outbox. */
+export interface OutboxStoreHost {
+  /** It is open, and kept this from earlier. */
+  opened(kept: readonly StoredSend[]): void;
+  /** It could not be opened. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Opens a store when it is needed, and once at a time: what is asked of the store comes between its `open` and its
+ * `close`, and the next `open` after that. Whatever way the store fails, here it is a rejection.
+ */
 export class OutboxStore {
   readonly #store: SendStore | undefined;
-  readonly #restored: (kept: readonly StoredSend[]) => void;
+  readonly #host: OutboxStoreHost;
   #opening: Promise<void> | undefined;
-  #isReady: boolean;
+  #isOpen = false;
+  #closing = DONE;
+  /** What the store is busy with. */
+  readonly #calls = new Set<Promise<void>>();
 
-  /** `restored` is given what the store keeps, each time it is opened. */
-  constructor(store: SendStore | undefined, restored: (kept: readonly StoredSend[]) => void) {
+  constructor(store: SendStore | undefined, host: OutboxStoreHost) {
     this.#store = store;
-    this.#restored = restored;
-    this.#isReady = store === undefined;
+    this.#host = host;
   }
 
   /** Whether what it has survives a crash. */
@@ -23,48 +34,69 @@ export class OutboxStore {
     return this.#store !== undefined;
   }
 
-  /** Whether it is open. */
-  get isReady(): boolean {
-    return this.#isReady;
+  /** Whether messages can be given to it. */
+  get isOpen(): boolean {
+    return this.#isOpen || this.#store === undefined;
   }
 
-  /** Open it, unless it is open. A failure is told to who asks, and tried again by the next. */
-  open(): Promise<void> {
+  /** Open it, unless that is done or under way; the host is told. After a failure it may be tried again. */
+  open(): void {
     const store = this.#store;
-    if (store === undefined) return DONE;
-    this.#opening ??= store.open().then(
-      (kept) => {
-        this.#isReady = true;
-        this.#restored(kept);
-      },
-      (error: unknown) => {
-        this.#opening = undefined;
-        throw error;
-      },
-    );
-    return this.#opening;
+    if (store === undefined || this.#opening !== undefined) return;
+    const opening = this.#closing
+      .then(() => store.open())
+      .then(
+        (kept) => {
+          if (this.#opening !== opening) return; // it is being closed
+          this.#isOpen = true;
+          this.#host.opened(kept);
+        },
+        (error: unknown) => {
+          if (this.#opening === opening) this.#opening = undefined;
+          this.#host.failed(error);
+        },
+      );
+    this.#opening = opening;
   }
 
   /** Keep a message. Resolves when it would survive a crash. */
-  async add({ send }: Entry): Promise<void> {
-    if (this.#store === undefined) return;
-    await this.open();
-    await this.#store.add(send);
+  add(send: StoredSend): Promise<void> {
+    return this.#call(async (store) => store.add(send));
   }
 
-  /** Forget a message. */
-  async delete({ send }: Entry): Promise<void> {
-    if (this.#store === undefined || !this.#isReady) return;
-    await this.#store.delete(send.key);
+  /** Forget a message, if need be after it is `kept`. Resolves when that would survive a crash. */
+  delete(key: string, kept: Promise<void> | undefined): Promise<void> {
+    return this.#call(async (store) => {
+      if (kept !== undefined) await kept;
+      await store.delete(key);
+    });
   }
 
-  /** Let go of it. */
+  /** Let go of it, when what is under way is done. Never rejects. */
   async close(): Promise<void> {
     const opening = this.#opening;
-    if (this.#store === undefined || opening === undefined) return;
-    await opening.catch(() => undefined);
-    this.#isReady = false;
-    this.#opening = undefined;
-    await this.#store.close();
+    if (opening !== undefined) {
+      this.#opening = undefined;
+      this.#isOpen = false;
+      this.#closing = this.#close(opening);
+    }
+    await this.#closing;
+  }
+
+  async #close(opening: Promise<void>): Promise<void> {
+    await opening;
+    await Promise.allSettled(this.#calls);
+    await this.#store?.close();
+  }
+
+  #call(ask: (store: SendStore) => Promise<void>): Promise<void> {
+    if (this.#store === undefined || !this.#isOpen) return DONE;
+    const call = ask(this.#store);
+    this.#calls.add(call);
+    const done = (): void => {
+      this.#calls.delete(call);
+    };
+    call.then(done, done);
+    return call;
   }
 }

@@ -11,6 +11,8 @@ export interface ReceiptWait {
   /** In ms; perhaps `Infinity`. */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
+  /** Is settled at once, where the microtasks of a promise would be too late. @default a promise of its own */
+  readonly waiter?: Deferred<void>;
 }
 
 interface Pending {
@@ -48,8 +50,7 @@ export class Receipts {
   }
 
   /** Wait for a receipt. */
-  wait({ id, what, timeout, signal }: ReceiptWait): Promise<void> {
-    const waiter = deferred<void>();
+  wait({ id, what, timeout, signal, waiter = deferred() }: ReceiptWait): Promise<void> {
     let unlisten: (() => void) | undefined;
     if (signal !== undefined) {
       const aborted = (): void => {
@@ -74,7 +75,7 @@ export class Receipts {
   }
 
   /** An ERROR names the receipt, or it is known that it will not come. Whether anyone waited for it. */
-  refuse(id: string, error: StompError): boolean {
+  refuse(id: string, error: unknown): boolean {
     const pending = this.#take(id);
     pending?.waiter.reject(error);
     return pending !== undefined;

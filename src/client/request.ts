@@ -12,7 +12,7 @@ export interface ReceiptOptions {
   readonly receipt?: boolean | string;
   /**
    * How long the receipt is waited for, in ms; then the call rejects with ReceiptTimeoutError.
-   * @default ClientOptions.receiptTimeout
+   * @default ClientOptions.receiptTimeout; none for a send with `delivery: "at-least-once"`
    */
   readonly timeout?: number;
   /** Ends the wait: the call rejects with `signal.reason`. A frame that was handed over stays sent. */
@@ -35,6 +35,18 @@ export class Ids {
  *
  * @throws signal.reason when it is aborted already; RangeError or TypeError for wrong options.
  */
+export function receiptWait(
+  options: ReceiptOptions & { readonly receipt: true | string },
+  what: string,
+  defaultTimeout: number,
+  ids: Ids,
+): ReceiptWait;
+export function receiptWait(
+  options: ReceiptOptions,
+  what: string,
+  defaultTimeout: number,
+  ids: Ids,
+): ReceiptWait | undefined;
 export function receiptWait(
   { receipt, timeout, signal }: ReceiptOptions,
   what: string,

@@ -73,24 +73,27 @@ export class Sender {
 
   #keep(destination: string, pairs: Pairs, body: Body, options: SendOptions): Promise<void> {
     const { options: defaults, ids } = this.#context;
-    const { receipt, timeout, signal } = options;
     if (this.#hasGivenUp()) throw this.#context.notConnected("SEND");
-    // Checks the options; the receipt is made when the message is sent.
-    receiptWait(
-      { ...options, receipt: receipt === undefined || receipt === false ? true : receipt },
-      "",
-      Infinity,
-      ids,
-    );
-    const headers = pairs
-      .slice(1)
-      .flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]));
-    const send = {
-      destination,
-      headers,
-      body: typeof body === "string" ? body : new Uint8Array(body).slice(),
-      contentLength: options.contentLength ?? defaults.contentLength,
-    };
-    return this.#outbox.send(send, { receipt: typeof receipt === "string" ? receipt : undefined, timeout, signal });
+    const receipt = options.receipt === false ? true : (options.receipt ?? true);
+    const wait = receiptWait({ ...options, receipt }, `SEND to ${destination}`, Infinity, ids);
+    const headers = texts(pairs.slice(1)); // without the destination
+    const contentLength = options.contentLength ?? defaults.contentLength;
+    // A copy: it is sent later, perhaps more than once, and the caller may use its memory again.
+    const kept = typeof body === "string" ? body : new Uint8Array(body instanceof ArrayBuffer ? body.slice(0) : body);
+    return this.#outbox.send({ destination, headers, body: kept, contentLength }, wait);
   }
+}
+
+/** Headers as they will be written, without those that have no value. */
+function texts(pairs: Pairs): (readonly [name: string, value: string])[] {
+  const all: (readonly [string, string])[] = [];
+  for (const [name, value] of pairs) {
+    if (value === undefined) continue;
+    const kind = typeof value; // callers of other types would have their value written as `String` writes it, unseen
+    if (kind !== "string" && kind !== "number" && kind !== "boolean") {
+      throw new TypeError(`header ${JSON.stringify(name)} must be a string, a number or a boolean`);
+    }
+    all.push([name, String(value)]);
+  }
+  return all;
 }

@@ -52,9 +52,15 @@ export type Status =
     }
   /** The broker was silent for too long: the connection is given up. `silence` in ms. */
   | { readonly type: "heart-beat-missed"; readonly silence: number }
-  /** A message that the outbox's store kept from an earlier process is not sent: the broker refuses it. */
+  /**
+   * A message that the outbox's store kept, and that no call waits for any longer, is given up: the broker refuses it, or it
+   * cannot be expressed in the session's version. Without a listener it becomes an unhandled rejection.
+   */
   | { readonly type: "unsent-message"; readonly error: unknown; readonly destination: string }
-  /** The outbox's store failed. The messages concerned are told of it where somebody waits for them. */
+  /**
+   * The outbox's store could not be opened, which is tried again, or could not forget a message, which will be sent again
+   * some day. Without a listener it becomes an unhandled rejection, unless a call is told.
+   */
   | { readonly type: "store-error"; readonly error: unknown };
 
 /** Is told what happens. What it throws is reported as an unhandled rejection, and harms nobody else. */

@@ -26,6 +26,8 @@ export interface SupervisorHost extends ClientContext {
   interrupted(reason: StompError | undefined): void;
   /** There is no session, and none will be tried for. Without a `reason` that is as it was asked for. */
   ended(reason: StompError | undefined): void;
+  /** No first session came about, and none will be tried for until `connect` is called again. */
+  gaveUp(reason: StompError): void;
 }
 
 /** The attempts to get a session. */
@@ -314,6 +316,8 @@ export class Supervisor {
     if (isMeant || isLoss) {
       this.#lost = reason;
       this.#host.ended(reason);
+    } else if (reason !== undefined) {
+      this.#host.gaveUp(reason);
     }
     this.#host.status.tell({ type: "disconnected", reason, reconnects: false });
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LinkedList } from "../../src/broker/linked-list.js";
+import { LinkedList } from "../../src/internal/linked-list.js";
 
 describe("a linked list", () => {
   it("keeps items in order, and gives the first", () => {
