@@ -53,12 +53,16 @@ export interface HeartBeatCheck {
   readonly next: number;
 }
 
-/** A check that comes later than this after it was due (in ms) tells of a frozen process, not of a silent peer. */
-const LATE = 1000;
+/** A check that is later than this part of the agreed time tells of a frozen process, not of a silent peer. */
+const LATE = 0.5;
 
 /**
  * Watches the heart-beats of a session. It is told what happens and when, on any clock in ms that does not go back.
  * Beats go out when nothing was sent for half of the agreed time, so that a little delay does no harm.
+ *
+ * A late check (a throttled tab, a laptop asleep) is no proof against the peer: what it sent may still be in the event
+ * loop, behind the timer. It gets the agreed time once more; once only, or a timer that is always late would never find
+ * a dead peer.
  */
 export class HeartBeatMonitor {
   readonly #agreed: HeartBeat;
@@ -66,6 +70,8 @@ export class HeartBeatMonitor {
   #sent: number;
   #received: number;
   #due: number;
+  /** The peer was given more time since something was last received. */
+  #excused = false;
 
   /** `tolerance`: the peer is too late after the agreed time multiplied by this. */
   constructor(agreed: HeartBeat, tolerance: number, now: number) {
@@ -84,18 +90,27 @@ export class HeartBeatMonitor {
   /** Something was received; or, after a time in which we did not read, reading goes on. */
   received(now: number): void {
     this.#received = now;
+    this.#excused = false;
   }
 
-  /** See what is due. A late check (a throttled tab, a laptop asleep) gives the peer its full time again. */
+  /** See what is due. Sooner than `next` is no harm. */
   check(now: number): HeartBeatCheck {
     const { outgoing, incoming } = this.#agreed;
-    if (now - this.#due > LATE && incoming > 0) this.#received = Math.max(this.#received, now - incoming);
+    if (incoming > 0 && now - this.#due > incoming * LATE) this.#excuse(now);
     const send = outgoing > 0 && now - this.#sent >= outgoing / 2;
     if (send) this.#sent = now;
     const silence = now - this.#received;
     const late = incoming > 0 && silence >= incoming * this.#tolerance;
     this.#due = this.#next();
     return { send, silence: late ? silence : undefined, next: this.#due };
+  }
+
+  /** Leave the peer the agreed time from now, if it has not got that anyway. The silence told counts from then, too. */
+  #excuse(now: number): void {
+    const since = now - this.#agreed.incoming * (this.#tolerance - 1);
+    if (this.#excused || since <= this.#received) return;
+    this.#received = since;
+    this.#excused = true;
   }
 
   #next(): number {

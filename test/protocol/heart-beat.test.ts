@@ -49,6 +49,107 @@ describe("the monitor", () => {
     expect(monitor.check(61_000)).toMatchObject({ silence: 2000 });
   });
 
+  describe("given what was received, checks, and which of them are the first to tell of silence:", () => {
+    interface Course {
+      readonly title: string;
+      readonly agreed?: { outgoing: number; incoming: number };
+      readonly tolerance?: number;
+      /** Times in ms, in order: `[at, "received"]`, or `[at, next]` for a check that finds nothing, `[at, "silent", for]`. */
+      readonly steps: readonly (readonly [number, "received" | number] | readonly [number, "silent", number])[];
+    }
+    const courses: readonly Course[] = [
+      { title: "on time, the agreed time and the tolerance are all it gets", steps: [[2000, "silent", 2000]] },
+      { title: "a little late is on time", steps: [[2500, "silent", 2500]] },
+      {
+        title: "later than half of the agreed time, it gets that once more",
+        steps: [
+          [2501, 3501],
+          [3501, "silent", 2000],
+        ],
+      },
+      {
+        title: "what was in the event loop behind the late timer is heard",
+        steps: [
+          [60_000, 61_000],
+          [60_001, "received"],
+          [61_000, 62_001],
+          [62_001, "silent", 2000],
+        ],
+      },
+      {
+        title: "timers that are late each time find a dead peer all the same",
+        steps: [
+          [60_000, 61_000],
+          [120_000, "silent", 61_000],
+        ],
+      },
+      {
+        title: "timers that are late each time find no fault with a peer that is heard",
+        steps: [
+          [60_000, 61_000],
+          [119_999, "received"],
+          [120_000, 121_999],
+          [179_999, "received"],
+          [180_000, 181_999],
+        ],
+      },
+      {
+        title: "what was received excuses a late check anew",
+        steps: [
+          [60_000, 61_000],
+          [60_500, "received"],
+          [90_000, 91_000],
+          [91_000, "silent", 2000],
+        ],
+      },
+      {
+        title: "without tolerance too",
+        tolerance: 1,
+        steps: [
+          [1501, 2501],
+          [2501, "silent", 1000],
+        ],
+      },
+      {
+        title: "with more tolerance, no more than the agreed time is added",
+        tolerance: 5,
+        steps: [
+          [6000, 7000],
+          [7000, "silent", 5000],
+        ],
+      },
+      {
+        title: "late for a beat of ours, while the peer has the agreed time and more: nothing is added, or used up",
+        agreed: beats(1000, 1000),
+        tolerance: 4,
+        steps: [
+          [1600, 2100],
+          [2100, 2600],
+          [6000, 6500],
+          [6500, 7000],
+          [7000, "silent", 4000],
+        ],
+      },
+      {
+        title: "an early check changes nothing",
+        steps: [
+          [1, 2000],
+          [1999, 2000],
+          [2000, "silent", 2000],
+        ],
+      },
+      { title: "endless tolerance stays so", tolerance: Infinity, steps: [[1e9, Infinity]] },
+    ];
+    test.each(courses)("$title", ({ agreed = beats(0, 1000), tolerance = 2, steps }) => {
+      const monitor = new HeartBeatMonitor(agreed, tolerance, 0);
+      for (const [at, what, silence] of steps) {
+        if (what === "received") monitor.received(at);
+        else if (what === "silent") expect(monitor.check(at)).toMatchObject({ silence });
+        else expect(monitor.check(at), `at ${at}`).toMatchObject({ silence: undefined, next: what });
+      }
+    });
+  });
+
   test("has nothing to watch when nothing was agreed on", () => {
     const monitor = new HeartBeatMonitor(beats(0, 0), 2, 0);
     expect(monitor.check(1e9)).toEqual({ send: false, silence: undefined, next: Infinity });
