@@ -1,6 +1,7 @@
 /** The heart-beats of a connection: the timer for what the protocol core says is due. */
 import { backgroundTimer } from "#page";
 import { HeartBeatError } from "../errors.js";
+import { LONGEST_DELAY } from "../internal/duration.js";
 import { type HeartBeat, HeartBeatMonitor } from "../protocol/index.js";
 
 /** What heart-beats need of their connection. */
@@ -20,7 +21,7 @@ export class HeartBeats {
   readonly #agreed: HeartBeat;
   readonly #host: HeartBeatHost;
   readonly #monitor: HeartBeatMonitor;
-  #cancel: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
 
   /** Starts at once. `agreed` in ms; a peer is silent for too long after what was agreed times `tolerance`. */
   constructor(agreed: HeartBeat, tolerance: number, host: HeartBeatHost) {
@@ -43,8 +44,8 @@ export class HeartBeats {
 
   /** Stop for good. */
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   #check(): void {
@@ -56,14 +57,12 @@ export class HeartBeats {
       this.#host.silent(new HeartBeatError(message, silence));
       return;
     }
+    if (next !== Infinity) {
+      // Rounded up: before the time has come, nothing is due. Not long enough is no harm, the check only finds nothing.
+      const delay = Math.min(LONGEST_DELAY, Math.max(1, Math.ceil(next - now)));
+      this.#cancelTimer = backgroundTimer(() => this.#check(), delay);
+    }
+    // Last: what it meets may stop us.
     if (send) this.#host.beat();
-    if (next === Infinity) return;
-    // A page in the background must go on: the broker ends a session whose client is silent.
-    this.#cancel = backgroundTimer(
-      () => {
-        this.#check();
-      },
-      Math.max(1, Math.ceil(next - now)),
-    );
   }
 }

@@ -1,6 +1,7 @@
 /** Gets a client its sessions: connects, notices a lost connection, and connects again until told to stop. */
 import { onWake } from "#page";
 import { ConnectError, ConnectionLostError, InvalidStateError, ServerError, StompError } from "../errors.js";
+import { LONGEST_DELAY } from "../internal/duration.js";
 import type { Dial, Transport } from "../transport.js";
 import type { Connection } from "./connection.js";
 import type { SessionInfo } from "./session-info.js";
@@ -326,9 +327,6 @@ export class Supervisor {
 function isRefusal(error: StompError): boolean {
   return error instanceof ConnectError && error.cause instanceof ServerError;
 }
-
-/** The longest delay that timers take, in ms. */
-const LONGEST_DELAY = 2_147_483_647;
 
 /** What a signal was aborted with, or a wrong argument, as status and subscriptions tell of it. */
 function asError(cause: unknown): StompError {

@@ -1,7 +1,5 @@
 /** Deadlines for many things with one timer. */
-
-/** The longest delay that `setTimeout` takes, in ms: beyond it timers fire at once. */
-const LONGEST_DELAY = 2_147_483_647;
+import { LONGEST_DELAY } from "./duration.js";
 
 /** Calls back for each key whose time has come. Many deadlines share one timer, which is set only while there are any. */
 export class Deadlines<K> {

@@ -1,5 +1,5 @@
 /** The longest delay that timers take, in ms; a longer one would fire at once. */
-const MAX_DELAY = 2_147_483_647;
+export const LONGEST_DELAY = 2_147_483_647;
 
 /**
  * Check a duration that a caller gave, in ms.
@@ -8,7 +8,8 @@ const MAX_DELAY = 2_147_483_647;
  */
 export function checkDuration(name: string, ms: number): number {
   if (typeof ms !== "number") throw new TypeError(`${name} must be a number of milliseconds, not ${typeof ms}`);
-  if (!(ms >= 0 && ms <= MAX_DELAY)) throw new RangeError(`${name} must be from 0 to ${MAX_DELAY} ms, not ${ms}`);
+  if (!(ms >= 0 && ms <= LONGEST_DELAY))
+    throw new RangeError(`${name} must be from 0 to ${LONGEST_DELAY} ms, not ${ms}`);
   return ms;
 }
 

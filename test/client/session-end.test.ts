@@ -177,6 +177,38 @@ describe("heart-beats", () => {
     await broker.gone;
   });
 
+  test("that are missed by a timer that is late may still come, for the agreed time", async () => {
+    const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 } });
+    const awake = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => awake() + 60_000);
+    try {
+      await vi.advanceTimersByTimeAsync(2999);
+      expect(client.state).toBe("connected");
+      broker.transport.send("\n");
+      await vi.advanceTimersByTimeAsync(1999);
+      expect(client.state).toBe("connected");
+      const lost = failure(client.send("/queue/a", "x", { receipt: "none" }));
+      await vi.advanceTimersByTimeAsync(3000);
+      expect(client.state).toBe("disconnected");
+      await lost;
+    } finally {
+      clock.mockRestore();
+    }
+    await broker.gone;
+  });
+
+  test("agreed to come less often than timers can wait are waited for all the same", async () => {
+    const set = vi.spyOn(globalThis, "setTimeout");
+    const month = 30 * 86_400_000;
+    const { client } = await connected(
+      { session: { heartBeat: { outgoing: month, incoming: month } } },
+      { heartBeat: { outgoing: 0, incoming: month } },
+    );
+    expect(set.mock.calls.map(([, delay]) => delay)).toContain(2_147_483_647);
+    set.mockRestore();
+    await client.disconnect();
+  });
+
   test("any octet counts as one", async () => {
     const { broker, client } = await connected({ session }, { heartBeat: { outgoing: 0, incoming: 1000 } });
     for (let i = 0; i < 10; i++) {
