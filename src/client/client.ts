@@ -162,7 +162,7 @@ export class DialClient implements AsyncDisposable {
    * another one established, in which all subscriptions are made again; messages that were not acknowledged are delivered
    * again. While a next attempt is waited for, it is made at once; without a session it is `connect`.
    *
-   * Rejects as `connect` does, when all attempts were given up.
+   * Rejects as `connect` does, when all attempts were given up or `disconnect` is called meanwhile.
    */
   reconnect(): Promise<void> {
     return this.#supervisor.renew((connection) =>

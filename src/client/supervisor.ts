@@ -57,6 +57,8 @@ export class Supervisor {
   #establishedAt = 0;
   /** Whether the end of the connection is meant to bring a new one. */
   #isRenewing = false;
+  /** How often it was told to end. */
+  #ends = 0;
 
   constructor(host: SupervisorHost) {
     this.#host = host;
@@ -104,10 +106,12 @@ export class Supervisor {
 
   /** Get a fresh session; see {@link DialClient.reconnect}. `close` ends the one that there is. */
   async renew(close: (connection: Connection) => Promise<void>): Promise<void> {
-    const connection = this.open;
+    const connection = this.#connection; // perhaps it is being ended already, to the same purpose
     if (connection !== undefined && this.#state === "connected") {
+      const ends = this.#ends;
       this.#isRenewing = true;
       await close(connection);
+      if (this.#ends !== ends) throw new InvalidStateError("disconnect was called while reconnecting");
     }
     this.hurry();
     return this.connect();
@@ -125,6 +129,7 @@ export class Supervisor {
 
   /** End for good: give up trying, or end the session by `close`. Never rejects unless `close` does. */
   async end(close: (connection: Connection) => Promise<void>): Promise<void> {
+    this.#ends++;
     const effort = this.#effort;
     if (effort !== undefined) {
       effort.abort.abort(new InvalidStateError("disconnect was called while connecting"));
@@ -148,7 +153,8 @@ export class Supervisor {
     if (lost !== undefined && (this.#state === "disconnected" || this.#state === "reconnecting")) {
       return new ConnectionLostError(`${what} was not sent: ${lost.message}`, "not-sent", { cause: lost });
     }
-    return new InvalidStateError(`${what} needs a connection, the client is ${this.#state}`);
+    const state = this.#state === "connected" ? "reconnecting" : this.#state; // there is one, but it is being ended
+    return new InvalidStateError(`${what} needs a connection, the client is ${state}`);
   }
 
   /** Try for a session. `trouble`: what made it necessary; then the policy decides when the first attempt is made, unless it is `atOnce`. */
