@@ -86,3 +86,16 @@ export async function drain(client: Client, destination: string): Promise<Messag
   }
   return messages;
 }
+
+/** Make the broker end the session of a client. Resolves once the client has noticed. */
+export async function endSession(client: Client): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    const forget = client.onStatus(({ type }) => {
+      if (type !== "disconnected") return;
+      forget();
+      resolve();
+    });
+  });
+  await client.sendFrame("SEND", { destination: "/exchange/there-is-no-such-exchange/key" });
+  await ended;
+}

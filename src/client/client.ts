@@ -173,7 +173,7 @@ export class DialClient implements AsyncDisposable {
    * another one established, in which all subscriptions are made again; messages that were not acknowledged are delivered
    * again. Without a session it is `connect`; while one is tried for, it joins, and the next attempt is made at once.
    *
-   * Rejects as `connect` does, when all attempts were given up.
+   * Rejects as `connect` does, when all attempts were given up or `disconnect` is called meanwhile.
    */
   reconnect(): Promise<void> {
     return this.#supervisor.renew((connection) =>

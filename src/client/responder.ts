@@ -1,5 +1,5 @@
 /** Answers to requests. */
-import type { Body, HeaderValue } from "../protocol/index.js";
+import { type Body, type HeadersInit, headerPairs } from "../protocol/index.js";
 import type { Message } from "./message.js";
 import type { SubscribeOptions } from "./subscribe-options.js";
 
@@ -7,8 +7,8 @@ import type { SubscribeOptions } from "./subscribe-options.js";
 export interface Reply {
   /** The body. */
   readonly body: Body;
-  /** More headers of the SEND, as `content-type`. */
-  readonly headers?: Readonly<Record<string, HeaderValue>>;
+  /** More headers of the SEND, as `content-type`; its `correlation-id` is that of the request, if that has one. */
+  readonly headers?: HeadersInit;
 }
 
 /** Makes the reply to a request: a body, or one with headers, or nothing, which is sent as an empty body. */
@@ -17,7 +17,7 @@ export type Responder = (message: Message) => Body | Reply | undefined | Promise
 /** Options of {@link Client.respond}. */
 export type RespondOptions = SubscribeOptions;
 
-type Send = (replyTo: string, body: Body, headers: Record<string, HeaderValue>) => Promise<void>;
+type Send = (replyTo: string, body: Body, headers: HeadersInit) => Promise<void>;
 
 /** The handler of a subscription to requests. A message that wants no reply is handled all the same. */
 export function respondWith(responder: Responder, send: Send): (message: Message) => Promise<void> {
@@ -26,9 +26,10 @@ export function respondWith(responder: Responder, send: Send): (message: Message
     const correlationId = message.headers.get("correlation-id");
     const reply = await responder(message);
     if (replyTo === undefined) return;
-    const { body, headers } = isReply(reply) ? reply : { body: reply ?? "", headers: {} };
-    const correlation = correlationId === undefined ? {} : { "correlation-id": correlationId };
-    await send(replyTo, body, { ...headers, ...correlation });
+    const { body, headers = {} } = isReply(reply) ? reply : { body: reply ?? "" };
+    if (correlationId === undefined) return send(replyTo, body, headers);
+    const others = [...headerPairs(headers)].filter(([name]) => name !== "correlation-id");
+    await send(replyTo, body, [...others, ["correlation-id", correlationId]]);
   };
 }
 

@@ -7,7 +7,9 @@ import type { ReceiptOptions } from "./request.js";
 
 /**
  * Is given each message of a subscription. In the modes with acknowledgement its return or resolution acknowledges the
- * message and its fault refuses it, unless it has done so itself.
+ * message and its fault refuses it, unless it has done so itself. STOMP 1.0 has no NACK: there a message whose handler has
+ * failed stays unsettled until the session ends, in the mode `"client"` only until the next one is acknowledged, which
+ * includes it.
  */
 export type MessageHandler<T = undefined> = (message: Message<T>) => unknown;
 

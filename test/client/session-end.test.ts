@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Status } from "../../src/client/status.js";
-import { ConnectionLostError, HeartBeatError } from "../../src/errors.js";
+import { ConnectionLostError, HeartBeatError, InvalidStateError } from "../../src/errors.js";
 import { connected, failure } from "../support/connected.js";
 import { settled } from "../support/scripted-broker.js";
 
@@ -83,6 +83,40 @@ describe("disconnect", () => {
     await expect(client.disconnect({ timeout: -1 })).rejects.toThrow("timeout must be a positive number of ms, not -1");
     expect(client.state).toBe("connected");
     await client.disconnect();
+  });
+});
+
+describe("reconnect", () => {
+  test("waits for pending receipts, ends the session in order, and gets another one", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const sent = client.send("/queue/a", "x", { receipt: "r" });
+    const reconnecting = client.reconnect();
+    await settled();
+    expect(broker.of("DISCONNECT")).toEqual([]);
+    await expect(client.send("/queue/a", "late")).rejects.toThrow(
+      "SEND needs a connection, the client is reconnecting",
+    );
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await sent;
+    await settled();
+    broker.send("RECEIPT", { "receipt-id": broker.of("DISCONNECT")[0]?.headers.get("receipt") ?? "" });
+    await reconnecting;
+    expect([client.state, broker.dialled]).toEqual(["connected", 2]);
+    const disconnecting = client.disconnect({ timeout: 1 });
+    await vi.advanceTimersByTimeAsync(1);
+    await disconnecting;
+  });
+
+  test("called again joins the one that is under way, and disconnect ends it", async () => {
+    const { broker, client } = await connected();
+    await Promise.all([client.reconnect(), client.reconnect()]);
+    await client.send("/queue/a", "x");
+    expect([client.state, broker.dialled, broker.of("DISCONNECT").length]).toEqual(["connected", 2, 1]);
+    const again = failure(client.reconnect());
+    await client.disconnect();
+    expect(await again).toEqual(new InvalidStateError("disconnect was called while reconnecting"));
+    await settled();
+    expect([client.state, broker.dialled]).toEqual(["disconnected", 2]);
   });
 });
 

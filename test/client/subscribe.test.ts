@@ -563,6 +563,30 @@ describe("a handler", () => {
     await client.disconnect();
   });
 
+  test("that fails in 1.0 sends no NACK, which that version does not have: the next ACK includes its message", async () => {
+    const { broker, client } = await connected({ session: { versions: ["1.0"] } });
+    const told = vi.fn();
+    client.onStatus(told);
+    const messages: Message[] = [];
+    const subscription = await client.subscribe(
+      "/queue/a",
+      (message) => {
+        messages.push(message);
+        if (messages.length === 1) throw new Error("oops");
+      },
+      { ack: "client" },
+    );
+    broker.message(subscription.id, "1");
+    await settled();
+    expect(messages.map(({ isSettled }) => isSettled)).toEqual([false]);
+    broker.message(subscription.id, "2");
+    await settled();
+    expect(messages.map(({ isSettled }) => isSettled)).toEqual([true, true]);
+    expect(broker.received.slice(2).map(({ command }) => command)).toEqual(["ACK"]);
+    expect(told).toHaveBeenCalledTimes(1);
+    await client.disconnect();
+  });
+
   test("that throws in the mode auto harms no other message", async () => {
     const { broker, client } = await connected();
     const seen: string[] = [];
