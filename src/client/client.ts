@@ -350,6 +350,9 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.serverError();
         status.tell({ type: "server-error", error });
       },
+      heartBeat: () => {
+        status.tell({ type: "heart-beat" });
+      },
       silent: (silence) => {
         status.tell({ type: "heart-beat-missed", silence });
       },

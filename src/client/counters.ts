@@ -19,6 +19,7 @@ export interface Totals {
   /** Octets that the transport delivered; of a text message, UTF-16 units. */
   readonly bytesReceived: number;
   readonly heartBeatsSent: number;
+  /** Those that came apart from frames: the EOL that RabbitMQ writes after each frame is none. */
   readonly heartBeatsReceived: number;
   /** How often the broker was silent for so long that it was taken for dead. */
   readonly heartBeatsMissed: number;
