@@ -1,4 +1,4 @@
-/** The examples of README.md, as programs. */
+/** The examples of README.md and of docs, as programs. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -19,9 +19,9 @@ export interface Recipe {
   readonly prints: readonly string[];
 }
 
-/** All blocks of code in README.md. */
-export async function readRecipes(): Promise<readonly Recipe[]> {
-  const text = await readFile(path.join(root, "README.md"), "utf8");
+/** All blocks of code in README.md, or in another file of the project. */
+export async function readRecipes(file = "README.md"): Promise<readonly Recipe[]> {
+  const text = await readFile(path.join(root, file), "utf8");
   const recipes: Recipe[] = [];
   let title = "";
   for (const [, heading, language = "", code = ""] of text.matchAll(/^#+ (.*)$|^```(\w+)\n([^]*?)^```$/gm)) {
