@@ -359,6 +359,9 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.serverError(error);
         status.tell({ type: "server-error", error });
       },
+      heartBeat: () => {
+        status.tell({ type: "heart-beat" });
+      },
       silent: (silence) => {
         status.tell({ type: "heart-beat-missed", silence });
       },

@@ -29,8 +29,6 @@ import { serverErrorOf } from "./server-error.js";
 import type { ConnectionOwner, SessionInfo } from "./session-info.js";
 import { Receipts, type ReceiptWait } from "./receipts.js";
 
-/** A heart-beat is LF or CR LF, which comes alone. */
-const LONGEST_EOL = 2;
 /** An end so many ms after an ERROR is its consequence. */
 const SAME_TROUBLE = 5000;
 /** `send` holds back while the transport has more than this to write. */
@@ -236,17 +234,14 @@ export class Connection {
     if (this.#state === "ended") return;
     this.#heartBeats?.received();
     this.#counters.bytesReceived += chunk.length;
-    if (chunk.length <= LONGEST_EOL) this.#countBeats(chunk);
-    else this.#session.push(chunk);
-    this.#deliver();
-  }
-
-  /** Take a chunk that may be nothing but a heart-beat. */
-  #countBeats(chunk: Uint8Array | string): void {
     const before = this.#session.eols;
     this.#session.push(chunk);
     this.#deliver();
-    if (this.#session.eols > before) this.#counters.heartBeatsReceived++;
+    const beats = this.#session.eols - before;
+    if (beats > 0 && isBeats(chunk)) {
+      this.#counters.heartBeatsReceived += beats;
+      this.#owner.heartBeat();
+    }
   }
 
   /** Deliver what has arrived, one frame at a time, until the owner asks to be spared. */
@@ -382,4 +377,13 @@ export class Connection {
       this.#deliver();
     });
   }
+}
+
+/** Whether there is nothing in a chunk but EOLs: RabbitMQ writes one after each frame, which is no heart-beat. */
+function isBeats(chunk: Uint8Array | string): boolean {
+  for (let i = 0; i < chunk.length; i++) {
+    const unit = typeof chunk === "string" ? chunk.charCodeAt(i) : chunk[i];
+    if (unit !== 0x0a && unit !== 0x0d) return false;
+  }
+  return true;
 }

@@ -22,7 +22,7 @@ export interface Totals {
   readonly bytesReceived: number;
   /** Heart-beats that were sent because nothing else was. */
   readonly heartBeatsSent: number;
-  /** Heart-beats that came by themselves. */
+  /** Those that came apart from frames: the EOL that RabbitMQ writes after each frame is none. */
   readonly heartBeatsReceived: number;
   /** How often the broker was silent for so long that it was taken for dead. */
   readonly heartBeatsMissed: number;

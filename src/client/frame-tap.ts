@@ -10,7 +10,10 @@ import {
   headerPairs,
 } from "../protocol/index.js";
 
-/** A frame that was sent or received, for a listener. The passcode of CONNECT is hidden in it. */
+/**
+ * A frame that was sent or received, for a listener. A `passcode` is hidden in it, and in CONNECT every header that is named
+ * like a secret: token, password, secret, authorization, credential, api-key.
+ */
 export interface FrameEvent {
   /** `"out"`: sent by us. `"in"`: received. */
   readonly direction: "in" | "out";
@@ -22,6 +25,7 @@ export interface FrameEvent {
 export type FrameListener = (event: FrameEvent) => void;
 
 const HIDDEN = "******";
+const SECRET = /pass(code|word|phrase)|secret|token|authorization|credential|api-?key/i;
 
 /** The frame listeners of a client. Without any, nothing is spent on them. */
 export class FrameListeners {
@@ -43,7 +47,7 @@ export class FrameListeners {
     if (this.#listeners.size === 0) return;
     const shown: [string, HeaderValue | undefined][] = [];
     for (const [name, value] of headerPairs(headers)) {
-      shown.push([name, name === "passcode" && value !== undefined ? HIDDEN : value]);
+      shown.push([name, value !== undefined && isSecret(command, name) ? HIDDEN : value]);
     }
     this.#show({ direction: "out", frame: frameOf(command, shown, body) });
   }
@@ -62,4 +66,8 @@ export class FrameListeners {
       }
     }
   }
+}
+
+function isSecret(command: ClientCommand, name: string): boolean {
+  return name === "passcode" || ((command === "CONNECT" || command === "STOMP") && SECRET.test(name));
 }

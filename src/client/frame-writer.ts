@@ -5,6 +5,7 @@ import {
   type ClientSession,
   HEART_BEAT,
   type HeadersInit,
+  utf8Length,
   utf8Text,
 } from "../protocol/index.js";
 import type { Transport } from "../transport.js";
@@ -79,7 +80,8 @@ export class FrameWriter {
   }
 
   #put(chunk: string | Uint8Array): void {
-    this.#counters.bytesSent += chunk.length;
+    const isCounted = typeof chunk !== "string" || this.#transport.kind === "messages";
+    this.#counters.bytesSent += isCounted ? chunk.length : utf8Length(chunk);
     this.#transport.send(chunk);
   }
 }

@@ -42,11 +42,21 @@ export interface OutboxOptions {
 
 /**
  * Carries a context along with messages, as W3C Trace Context does in the headers `traceparent` and `tracestate`.
+ * docs/trace-context.md has recipes.
  */
 export interface Propagation {
-  /** Add headers to a message that is being sent. What is there already must stay. */
+  /**
+   * Write the headers that a message is to have along into `headers`, which is empty: called by each `send`, `request` and reply,
+   * at once, so in the caller's context. Headers that the caller gives count before them. What it throws is what the call
+   * rejects with, and nothing is sent.
+   */
   readonly inject?: (headers: Record<string, HeaderValue>, destination: string) => void;
-  /** Call `handle` in the context that a message brings, and give what it gives. */
+  /**
+   * Call `handle` in the context that a message brings, and give what it gives: that is what acknowledges the message. It is
+   * called around each handler, and around {@link TypedSubscribeOptions.invalid} where that is a function. There is nothing to
+   * call it around for who reads by `for await`: call it yourself, around what the loop does with a message. What it
+   * throws is taken for the handler's fault.
+   */
   readonly run?: <R>(message: Message<unknown>, handle: () => R) => R;
 }
 

@@ -76,7 +76,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     whenSlow: oneOf("whenSlow", options.whenSlow ?? "fail", SLOW_POLICIES),
     delivery: oneOf("delivery", options.delivery ?? "at-most-once", ["at-most-once", "at-least-once"]),
     outbox: resolveOutbox(options.outbox ?? {}),
-    propagation: options.propagation ?? {},
+    propagation: resolvePropagation(options.propagation),
   };
 }
 
@@ -135,6 +135,16 @@ function resolveOutbox(given: OutboxOptions): ResolvedOutbox {
   const { messages = 10_000, bytes = 67_108_864, inFlight = 256, whenFull = "wait", store } = given;
   for (const [name, value] of Object.entries({ messages, bytes, inFlight })) checkAtLeastOne(`outbox.${name}`, value);
   return { messages, bytes, inFlight, whenFull: oneOf("outbox.whenFull", whenFull, ["wait", "reject"]), store };
+}
+
+/** The object itself is kept: its functions may be methods. */
+function resolvePropagation(propagation: Propagation = {}): Propagation {
+  if (typeof propagation !== "object" || propagation === null) throw new TypeError("propagation must be an object");
+  for (const name of ["inject", "run"] as const) {
+    const hook: unknown = propagation[name];
+    if (hook !== undefined && typeof hook !== "function") throw new TypeError(`propagation.${name} must be a function`);
+  }
+  return propagation;
 }
 
 function checkAtLeastOne(name: string, value: number): void {

@@ -29,30 +29,29 @@ export interface TypedSendOptions<T> extends SendOptions {
 const OWN_HEADERS = ["destination", "receipt"];
 
 /**
- * The headers of a SEND, with those that a context wants to have along.
+ * The headers of a SEND, with those that a context wants to have along, but for its `own`.
  *
- * @throws TypeError for wrong arguments.
+ * @throws TypeError for wrong arguments, and what `inject` throws.
  */
 export function sendPairs(
   destination: string,
   body: Body,
   headers: HeadersInit | undefined,
-  { inject }: Propagation,
+  propagation: Propagation,
   own: readonly string[] = OWN_HEADERS,
 ): Pairs {
   checkDestination(destination);
   checkBody(body);
   const pairs: Pairs = [["destination", destination]];
   addHeaders(pairs, headers, "SEND", own);
-  if (inject !== undefined) addInjected(pairs, inject, destination);
+  if (propagation.inject !== undefined) {
+    const injected: Record<string, HeaderValue> = {};
+    propagation.inject(injected, destination);
+    // What is there already counts: also where the caller has said `undefined`, to have none.
+    const given = new Set([...own, ...pairs.map(([name]) => name)]);
+    for (const [name, value] of Object.entries(injected)) if (!given.has(name)) pairs.push([name, value]);
+  }
   return pairs;
-}
-
-function addInjected(pairs: Pairs, inject: NonNullable<Propagation["inject"]>, destination: string): void {
-  const injected: Record<string, HeaderValue> = {};
-  inject(injected, destination);
-  const given = new Set(pairs.map(([name]) => name));
-  for (const [name, value] of Object.entries(injected)) if (!given.has(name)) pairs.push([name, value]);
 }
 
 /** The options of a SEND whose body a codec has made: its headers, and before them those that the caller gave. */

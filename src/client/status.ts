@@ -50,6 +50,8 @@ export type Status =
       readonly destination: string;
       readonly count: number;
     }
+  /** A heart-beat of the broker came. Frames are signs of life too, and not told here. */
+  | { readonly type: "heart-beat" }
   /** The broker was silent for too long: the connection is given up. `silence` in ms. */
   | { readonly type: "heart-beat-missed"; readonly silence: number }
   /**

@@ -71,3 +71,36 @@ describe("without a status listener", () => {
     await client.disconnect();
   });
 });
+
+describe("a listener that throws", () => {
+  test("is reported, and harms neither the others nor the client", async () => {
+    const { broker, client } = await connected();
+    const heard: string[] = [];
+    const noStatus = client.onStatus(() => {
+      throw new Error("bad status listener");
+    });
+    client.onStatus(({ type }) => heard.push(type));
+    const noFrames = client.onFrame(() => {
+      throw new Error("bad frame listener");
+    });
+    client.onFrame(({ frame }) => heard.push(frame.command));
+    broker.send("ERROR", { message: "oh" });
+    expect(await told()).toEqual(["bad frame listener", "bad status listener"]);
+    expect(heard).toEqual(["ERROR", "server-error"]);
+    noStatus();
+    noFrames();
+    expect(client.state).toBe("connected");
+    await client.disconnect();
+  });
+
+  test("is a listener all the same: what it was told is no unhandled rejection besides", async () => {
+    const { broker, client } = await connected();
+    client.onStatus(() => undefined);
+    const subscription = await client.subscribe("/q", () => {
+      throw new Error("bad handler");
+    });
+    broker.message(subscription.id, "x");
+    expect(await told()).toEqual([]);
+    await client.disconnect();
+  });
+});
