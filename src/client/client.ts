@@ -83,8 +83,8 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.established(connection);
       },
       interrupted: (reason) => {
+        this.#outbox.interrupted(reason); // before the subscriber forgets what was on trial
         this.#subscriber.interrupted(reason);
-        this.#outbox.interrupted(reason);
         this.#requester.interrupted(reason);
       },
       ended: (reason) => {
@@ -96,8 +96,14 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.ended(reason);
       },
     });
-    this.#subscriber = new Subscriber({ ...context, unclaimed: (frame) => this.#requester.deliver(frame) });
-    this.#outbox = new Outbox(context);
+    this.#subscriber = new Subscriber({
+      ...context,
+      unclaimed: (frame) => this.#requester.deliver(frame),
+      resubscribed: () => {
+        this.#outbox.resubscribed();
+      },
+    });
+    this.#outbox = new Outbox(context, () => this.#subscriber.isResubscribing);
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
     this.#requester = new Requester({
       ...context,

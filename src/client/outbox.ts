@@ -1,18 +1,12 @@
 /** The outbox: messages that are kept until the broker has confirmed them, and sent again in the next session. */
-import {
-  ConnectionLostError,
-  OutboxFullError,
-  ReceiptTimeoutError,
-  type ServerError,
-  type StompError,
-} from "../errors.js";
+import { OutboxFullError, type ServerError, type StompError } from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
 import { LinkedList } from "../internal/linked-list.js";
 import { randomName } from "../internal/random-name.js";
 import type { StoredSend } from "../store.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
-import { type Entry, type EntryWait, keptEntry, outcomeOf, sentEntry } from "./outbox-entry.js";
+import { type Entry, type EntryWait, expiredError, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
 import { OutboxStore } from "./outbox-store.js";
 import { OutboxWindow } from "./outbox-window.js";
 
@@ -37,7 +31,8 @@ export class Outbox {
   #bytes = 0;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(context: ClientContext) {
+  /** `isResubscribing`: whether the session may end because of a subscription. */
+  constructor(context: ClientContext, isResubscribing: () => boolean) {
     const { outbox, receiptTimeout } = context.options;
     this.#context = context;
     this.#store = new OutboxStore(outbox.store, {
@@ -51,6 +46,7 @@ export class Outbox {
     this.#window = new OutboxWindow({
       most: outbox.inFlight,
       receiptTimeout,
+      isResubscribing,
       take: () => this.#take(),
       putBack: (entries) => {
         this.#putBack(entries);
@@ -89,6 +85,11 @@ export class Outbox {
   established(connection: Connection): void {
     this.#window.established(connection);
     this.#store.open();
+    this.#window.fill();
+  }
+
+  /** The broker has taken the subscriptions that were made again in this session. */
+  resubscribed(): void {
     this.#window.fill();
   }
 
@@ -207,9 +208,7 @@ export class Outbox {
   }
 
   #expire(entry: Entry): void {
-    const { id, what, timeout } = entry.wait;
-    const how = entry.wasSent ? "" : "; it was not sent";
-    this.#fail(entry, new ReceiptTimeoutError(`no receipt of ${what} within ${timeout} ms${how}`, id, timeout));
+    this.#fail(entry, expiredError(entry));
   }
 
   /** The end of a message, which its signal may bring about. */
@@ -254,13 +253,11 @@ export class Outbox {
     }
     const { waiter } = entry;
     if (entry.state === "over" || waiter === undefined) return;
-    const outcome = outcomeOf(entry, this.#store.isDurable);
-    const why = reason?.message ?? "the client has disconnected";
-    const cause = reason === undefined ? {} : { cause: reason };
+    const error = lostError(entry, this.#store.isDurable, reason);
     entry.waiter = undefined;
     this.#deadlines.delete(entry);
-    if (outcome !== "kept") this.#takeOut(entry, reason);
-    waiter.reject(new ConnectionLostError(`${entry.wait.what} was not confirmed: ${why}`, outcome, cause));
+    if (error.outcome !== "kept") this.#takeOut(entry, error);
+    waiter.reject(error);
   }
 
   /** Neither the client nor the store is to have it any longer. */

@@ -20,6 +20,8 @@ import { Subscriptions, termsOf } from "./subscriptions.js";
 export interface SubscriberHost extends ClientContext {
   /** A MESSAGE came for no subscription. Whether somebody else takes it. */
   unclaimed(frame: ServerFrame): boolean;
+  /** The broker has taken the subscriptions that were made again in this session. */
+  resubscribed(): void;
 }
 
 /** The subscriptions of a client. */
@@ -41,12 +43,20 @@ export class Subscriber implements SubscriptionHost {
         this.#end(subscription, error);
         context.status.tell({ type: "subscription-refused", error, destination: subscription.destination });
       },
+      tried: () => {
+        context.resubscribed();
+      },
     });
   }
 
   /** How many live. */
   get size(): number {
     return this.#subscriptions.size;
+  }
+
+  /** Whether the broker is yet to take a subscription that was made again in this session. */
+  get isResubscribing(): boolean {
+    return this.#resubscriber.isTrying;
   }
 
   /** How many messages were delivered and not read yet. */
