@@ -112,7 +112,7 @@ export class Outbox {
 
   /** Resolves when all is confirmed, or when there will be no session. */
   whenEmpty(): Promise<void> {
-    if (this.size === 0 && this.#waiting.size === 0) return Promise.resolve();
+    if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenEmpty.push(resolve);
     });
@@ -122,6 +122,10 @@ export class Outbox {
   async close(): Promise<void> {
     await this.#store.close();
     for (const entry of [...this.#unsent]) if (entry.waiter === undefined) this.#takeOut(entry, undefined);
+  }
+
+  get #isEmpty(): boolean {
+    return this.size === 0 && this.#waiting.size === 0 && !this.#store.isOpening;
   }
 
   #hasRoom({ size }: Entry): boolean {
@@ -180,7 +184,7 @@ export class Outbox {
     this.#putBack(entries.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
     for (const { body } of entries) this.#bytes += body.length;
     for (const entry of since) if (!entry.isKept) this.#keep(entry);
-    this.#window.fill();
+    this.#goOn();
   }
 
   /** What the store does not have is not sent: it could be lost. */
@@ -190,6 +194,7 @@ export class Outbox {
     if (concerned.length > 0) status.tell({ type: "store-error", error });
     else status.tellError(error, { type: "store-error", error });
     for (const entry of concerned) this.#fail(entry, error);
+    this.#goOn();
   }
 
   #take(): Entry | undefined {
@@ -288,7 +293,6 @@ export class Outbox {
   #goOn(): void {
     this.#letIn();
     this.#window.fill();
-    if (this.size > 0 || this.#waiting.size > 0) return;
-    for (const empty of this.#whenEmpty.splice(0)) empty();
+    if (this.#isEmpty) for (const empty of this.#whenEmpty.splice(0)) empty();
   }
 }
