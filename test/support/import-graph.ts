@@ -21,10 +21,11 @@ const PLATFORM_IMPORTS: Readonly<Record<string, { readonly files: readonly strin
 
 /** The layers, told by path; the first that fits counts. `may` is what a file of the layer may import besides its own layer. */
 const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly may: RegExp }[] = [
-  { name: "the foundations", files: /^(errors|transport)\.ts$/, may: /^$/ },
+  { name: "the foundations", files: /^(errors|store|transport)\.ts$/, may: /^$/ },
   { name: "the protocol core", files: /^protocol\//, may: /^errors\.ts$/ },
   { name: "internal helpers", files: /^internal\//, may: /^errors\.ts$/ },
   { name: "an adapter", files: /^adapters\//, may: /^((errors|transport)\.ts|internal\/.*)$/ },
+  { name: "a store", files: /^stores\//, may: /^((errors|store)\.ts|internal\/.*)$/ },
   { name: "the client", files: /^client\//, may: /^((errors|transport)\.ts|(protocol|internal)\/.*)$/ },
   {
     name: "the broker's server",
@@ -59,6 +60,11 @@ const PACKAGES: readonly { readonly specifier: RegExp; readonly by: RegExp }[] =
     by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
   },
   { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  { specifier: /^node:fs(\/promises)?$/, by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  {
+    specifier: /^node:(path|process)$/,
+    by: /^(stores\/file(-[a-z-]+)?\.ts|adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+  },
   {
     specifier: /^node:/,
     by: /^(adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
