@@ -25,6 +25,8 @@ const publicEntries = {
   tcp: source("adapters/tcp.ts"),
   broker: source("broker/index.ts"),
   "broker-node": source("broker/node.ts"),
+  "store-file": source("stores/file.ts"),
+  "store-indexed-db": source("stores/indexed-db.ts"),
 };
 const platformEntries = {
   "websocket-node": source("adapters/websocket-platform.node.ts"),

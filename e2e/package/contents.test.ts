@@ -8,7 +8,7 @@ const { files, project } = inject("packed");
 const installed = join(project, "node_modules", "stompede");
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const entries = ["index", "protocol", "tcp", "broker", "broker-node"];
+const entries = ["index", "protocol", "tcp", "broker", "broker-node", "store-file", "store-indexed-db"];
 const platforms = ["websocket-node", "websocket-web", "text-node", "text-web", "tcp-unavailable"];
 const code = [...entries, ...platforms].flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]);
 

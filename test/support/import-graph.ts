@@ -25,6 +25,7 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
   { name: "the protocol core", files: /^protocol\//, may: /^errors\.ts$/ },
   { name: "internal helpers", files: /^internal\//, may: /^errors\.ts$/ },
   { name: "an adapter", files: /^adapters\//, may: /^((errors|transport)\.ts|internal\/.*)$/ },
+  { name: "a store", files: /^stores\//, may: /^((errors|store)\.ts|internal\/.*)$/ },
   { name: "the client", files: /^client\//, may: /^((errors|transport|store)\.ts|(protocol|internal)\/.*)$/ },
   {
     name: "the broker's server",
@@ -63,6 +64,11 @@ const PACKAGES: readonly { readonly specifier: RegExp; readonly by: RegExp }[] =
     by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
   },
   { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  { specifier: /^node:fs(\/promises)?$/, by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  {
+    specifier: /^node:(path|process)$/,
+    by: /^(stores\/file(-[a-z-]+)?\.ts|adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+  },
   {
     specifier: /^node:/,
     by: /^(adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,

@@ -3,6 +3,8 @@ const { ConnectError, ProtocolError, StompError, connect } = require("stompede")
 const broker = require("stompede/broker");
 const served = require("stompede/broker/node");
 const protocol = require("stompede/protocol");
+const { fileStore } = require("stompede/store/file");
+const { indexedDbStore } = require("stompede/store/indexed-db");
 const { tcp } = require("stompede/tcp");
 const { startBroker } = require("./broker.cjs");
 
@@ -12,6 +14,11 @@ assert.ok(Object.keys(broker).length > 0 && Object.keys(served).length > 0);
 assert.equal(require("stompede/package.json").name, "stompede");
 
 (async () => {
+  await assert.rejects(fileStore(__filename).open(), { code: "EEXIST" });
+  await assert.rejects(
+    indexedDbStore("x").open(),
+    (error) => error instanceof StompError && /no indexedDB/.test(error.message),
+  );
   const server = await startBroker();
   for (const target of [server.tcp, server.webSocket, tcp(server.tcp)]) {
     const client = await connect(target);
