@@ -86,8 +86,8 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.established(connection);
       },
       interrupted: (reason) => {
+        this.#outbox.interrupted(reason); // before the subscriber forgets what was on trial
         this.#subscriber.interrupted(reason);
-        this.#outbox.interrupted(reason);
         this.#requester.interrupted(reason);
         this.#transactions.interrupted();
       },
@@ -105,8 +105,11 @@ export class DialClient implements AsyncDisposable {
       ...context,
       unclaimed: (frame) => this.#requester.deliver(frame),
       awaitsReply: () => this.#requester.size > 0,
+      resubscribed: () => {
+        this.#outbox.resubscribed();
+      },
     });
-    this.#outbox = new Outbox(context);
+    this.#outbox = new Outbox(context, () => this.#subscriber.isResubscribing);
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
     this.#requester = new Requester(context, () => {
       this.#subscriber.holdOrRead();

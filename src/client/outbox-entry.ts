@@ -1,5 +1,5 @@
 /** A message in the outbox. */
-import type { Outcome } from "../errors.js";
+import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import type { ListNode } from "../internal/linked-list.js";
 import type { StoredSend } from "../store.js";
@@ -50,10 +50,19 @@ export function keptEntry(send: StoredSend, receipt: string): Entry {
   return { ...entryOf(send, wait), isKept: true, wasSent: true };
 }
 
-/** What can truly be said of a message that nobody tries to send any longer. `isDurable`: there is a store. */
-export function outcomeOf({ isKept, wasSent }: Entry, isDurable: boolean): Outcome {
-  if (isDurable && isKept) return "kept";
-  return wasSent ? "unknown" : "not-sent";
+/** The error of a message whose time is over. */
+export function expiredError({ wait: { id, what, timeout }, wasSent }: Entry): ReceiptTimeoutError {
+  const how = wasSent ? "" : "; it was not sent";
+  return new ReceiptTimeoutError(`no receipt of ${what} within ${timeout} ms${how}`, id, timeout);
+}
+
+/** The error of a message that there will be no session for: what can truly be said of it. `isDurable`: there is a store. */
+export function lostError(entry: Entry, isDurable: boolean, reason: StompError | undefined): ConnectionLostError {
+  const { isKept, wasSent, wait } = entry;
+  const outcome = isDurable && isKept ? "kept" : wasSent ? "unknown" : "not-sent";
+  const why = reason?.message ?? "the client has disconnected";
+  const cause = reason === undefined ? {} : { cause: reason };
+  return new ConnectionLostError(`${wait.what} was not confirmed: ${why}`, outcome, cause);
 }
 
 function entryOf(send: StoredSend, wait: EntryWait): Entry {

@@ -39,6 +39,11 @@ export class OutboxStore {
     return this.#isOpen || this.#store === undefined;
   }
 
+  /** Whether it is not known yet what it has. */
+  get isOpening(): boolean {
+    return this.#opening !== undefined && !this.#isOpen;
+  }
+
   /** Open it, unless that is done or under way; the host is told. After a failure it may be tried again. */
   open(): void {
     const store = this.#store;

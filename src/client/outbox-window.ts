@@ -11,6 +11,8 @@ export interface OutboxWindowHost {
   readonly most: number;
   /** After how long a receipt is late, in ms. */
   readonly receiptTimeout: number;
+  /** Whether the session may end because of a subscription. */
+  isResubscribing(): boolean;
   /** Take the message that is to be sent next, if it may be sent by now. */
   take(): Entry | undefined;
   /** These are to be sent again, before all others. */
@@ -27,8 +29,8 @@ const DONE = Promise.resolve();
 
 /**
  * Sends messages over the session that there is, as many at a time as may be. When a session ends as if in answer to what was
- * in flight, those go one at a time in the next, until they are confirmed; who is alone in flight when three sessions end
- * is rejected, and the others get through.
+ * in flight, those go one at a time in the next, and after the subscriptions, until they are confirmed; who is alone in
+ * flight when three sessions end is rejected, and the others get through.
  */
 export class OutboxWindow {
   readonly #host: OutboxWindowHost;
@@ -97,7 +99,10 @@ export class OutboxWindow {
     for (;;) {
       const connection = this.#connection;
       const most = this.#suspects.size > 0 ? 1 : this.#host.most;
-      if (connection?.isOpen !== true || this.#inFlight.size >= most || this.#mustDrain(connection)) return;
+      if (connection?.isOpen !== true || this.#inFlight.size >= most) return;
+      // What ends the session must be one or the other: otherwise both would be blamed.
+      if (this.#suspects.size > 0 && this.#host.isResubscribing()) return;
+      if (this.#mustDrain(connection)) return;
       const entry = this.#host.take();
       if (entry === undefined) return;
       this.#send(connection, entry);
@@ -172,7 +177,7 @@ export class OutboxWindow {
   #blame(inFlight: readonly Entry[], reason: ConnectionLostError): void {
     for (const entry of inFlight) this.#suspects.add(entry);
     const [only] = inFlight;
-    if (only === undefined || inFlight.length > 1) return;
+    if (only === undefined || inFlight.length > 1 || this.#host.isResubscribing()) return;
     only.strikes++;
     if (only.strikes >= MOST_STRIKES) this.#host.failed(only, answerOf(reason));
   }

@@ -1,18 +1,12 @@
 /** The outbox: messages that are kept until the broker has confirmed them, and sent again in the next session. */
-import {
-  ConnectionLostError,
-  OutboxFullError,
-  ReceiptTimeoutError,
-  type ServerError,
-  type StompError,
-} from "../errors.js";
+import { OutboxFullError, type ServerError, type StompError } from "../errors.js";
 import { Deadlines } from "../internal/deadlines.js";
 import { LinkedList } from "../internal/linked-list.js";
 import { randomName } from "../internal/random-name.js";
 import type { StoredSend } from "../store.js";
 import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
-import { type Entry, type EntryWait, keptEntry, outcomeOf, sentEntry } from "./outbox-entry.js";
+import { type Entry, type EntryWait, expiredError, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
 import { OutboxStore } from "./outbox-store.js";
 import { OutboxWindow } from "./outbox-window.js";
 
@@ -37,7 +31,8 @@ export class Outbox {
   #bytes = 0;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(context: ClientContext) {
+  /** `isResubscribing`: whether the session may end because of a subscription. */
+  constructor(context: ClientContext, isResubscribing: () => boolean) {
     const { outbox, receiptTimeout } = context.options;
     this.#context = context;
     this.#store = new OutboxStore(outbox.store, {
@@ -51,6 +46,7 @@ export class Outbox {
     this.#window = new OutboxWindow({
       most: outbox.inFlight,
       receiptTimeout,
+      isResubscribing,
       take: () => this.#take(),
       putBack: (entries) => {
         this.#putBack(entries);
@@ -92,6 +88,11 @@ export class Outbox {
     this.#window.fill();
   }
 
+  /** The broker has taken the subscriptions that were made again in this session. */
+  resubscribed(): void {
+    this.#window.fill();
+  }
+
   /** An ERROR came that names nothing. */
   serverError(error: ServerError): void {
     this.#window.serverError(error);
@@ -111,7 +112,7 @@ export class Outbox {
 
   /** Resolves when all is confirmed, or when there will be no session. */
   whenEmpty(): Promise<void> {
-    if (this.size === 0 && this.#waiting.size === 0) return Promise.resolve();
+    if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenEmpty.push(resolve);
     });
@@ -121,6 +122,10 @@ export class Outbox {
   async close(): Promise<void> {
     await this.#store.close();
     for (const entry of [...this.#unsent]) if (entry.waiter === undefined) this.#takeOut(entry, undefined);
+  }
+
+  get #isEmpty(): boolean {
+    return this.size === 0 && this.#waiting.size === 0 && !this.#store.isOpening;
   }
 
   #hasRoom({ size }: Entry): boolean {
@@ -179,7 +184,7 @@ export class Outbox {
     this.#putBack(entries.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
     for (const { body } of entries) this.#bytes += body.length;
     for (const entry of since) if (!entry.isKept) this.#keep(entry);
-    this.#window.fill();
+    this.#goOn();
   }
 
   /** What the store does not have is not sent: it could be lost. */
@@ -189,6 +194,7 @@ export class Outbox {
     if (concerned.length > 0) status.tell({ type: "store-error", error });
     else status.tellError(error, { type: "store-error", error });
     for (const entry of concerned) this.#fail(entry, error);
+    this.#goOn();
   }
 
   #take(): Entry | undefined {
@@ -207,9 +213,7 @@ export class Outbox {
   }
 
   #expire(entry: Entry): void {
-    const { id, what, timeout } = entry.wait;
-    const how = entry.wasSent ? "" : "; it was not sent";
-    this.#fail(entry, new ReceiptTimeoutError(`no receipt of ${what} within ${timeout} ms${how}`, id, timeout));
+    this.#fail(entry, expiredError(entry));
   }
 
   /** The end of a message, which its signal may bring about. */
@@ -254,13 +258,11 @@ export class Outbox {
     }
     const { waiter } = entry;
     if (entry.state === "over" || waiter === undefined) return;
-    const outcome = outcomeOf(entry, this.#store.isDurable);
-    const why = reason?.message ?? "the client has disconnected";
-    const cause = reason === undefined ? {} : { cause: reason };
+    const error = lostError(entry, this.#store.isDurable, reason);
     entry.waiter = undefined;
     this.#deadlines.delete(entry);
-    if (outcome !== "kept") this.#takeOut(entry, reason);
-    waiter.reject(new ConnectionLostError(`${entry.wait.what} was not confirmed: ${why}`, outcome, cause));
+    if (error.outcome !== "kept") this.#takeOut(entry, error);
+    waiter.reject(error);
   }
 
   /** Neither the client nor the store is to have it any longer. */
@@ -291,7 +293,6 @@ export class Outbox {
   #goOn(): void {
     this.#letIn();
     this.#window.fill();
-    if (this.size > 0 || this.#waiting.size > 0) return;
-    for (const empty of this.#whenEmpty.splice(0)) empty();
+    if (this.#isEmpty) for (const empty of this.#whenEmpty.splice(0)) empty();
   }
 }

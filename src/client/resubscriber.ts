@@ -15,6 +15,8 @@ export interface ResubscriberHost {
   receiptId(): string;
   /** The broker does not want this subscription. */
   refused(subscription: AnySubscription, error: Error): void;
+  /** None is on trial any longer, nor waits to be. */
+  tried(): void;
 }
 
 /** So often a session must end because of a subscription. */
@@ -43,6 +45,11 @@ export class Resubscriber {
 
   constructor(host: ResubscriberHost) {
     this.#host = host;
+  }
+
+  /** Whether the end of the session may be the answer to a subscription. */
+  get isTrying(): boolean {
+    return this.#onTrial.size > 0;
   }
 
   /** A session is established. */
@@ -115,6 +122,7 @@ export class Resubscriber {
         return;
       }
     }
+    this.#host.tried();
   }
 
   #subscribe(subscription: AnySubscription): void {

@@ -23,6 +23,8 @@ export interface SubscriberHost extends ClientContext {
   unclaimed(frame: ServerFrame): boolean;
   /** Whether a message is awaited that may be behind those that nobody reads: then the broker is not held back. */
   awaitsReply(): boolean;
+  /** The broker has taken the subscriptions that were made again in this session. */
+  resubscribed(): void;
 }
 
 /** The subscriptions of a client. */
@@ -48,12 +50,20 @@ export class Subscriber implements SubscriptionHost {
         this.#end(subscription, error);
         context.status.tell({ type: "subscription-refused", error, destination: subscription.destination });
       },
+      tried: () => {
+        context.resubscribed();
+      },
     });
   }
 
   /** How many live. */
   get size(): number {
     return this.#subscriptions.size;
+  }
+
+  /** Whether the broker is yet to take a subscription that was made again in this session. */
+  get isResubscribing(): boolean {
+    return this.#resubscriber.isTrying;
   }
 
   /** How many messages were delivered and not read yet. */

@@ -129,7 +129,7 @@ describe("metrics", () => {
     expect(client.metrics()).toMatchObject({
       receiptsPending: 1,
       requestsPending: 1,
-      subscriptions: 2,
+      subscriptions: 1,
       messagesUnread: 2,
       bytesBuffered: 0,
     });

@@ -285,6 +285,31 @@ describe("a message of an earlier process", () => {
 });
 
 describe("when there is no session to come", () => {
+  test("disconnect() waits for what the store has, though nobody knows of it yet", async () => {
+    const store = new ScriptedStore("a", "b");
+    store.slow.add("open");
+    const kept = await keeping({ outbox: { store } }, { receipts: true });
+    const disconnecting = kept.client.disconnect();
+    await settled();
+    expect(kept.broker.of("DISCONNECT")).toEqual([]);
+    store.release();
+    await disconnecting;
+    expect(kept.now).toEqual(["a", "b"]);
+    expect(store.bodies).toEqual([]);
+    await kept.client.connect();
+    await kept.client.disconnect(); // nothing to wait for
+  });
+
+  test("disconnect() does not wait for a store that cannot be opened", async () => {
+    const store = new ScriptedStore("a");
+    store.slow.add("open");
+    store.faults.set("open", new Error("another process has it"));
+    const kept = await keeping({ outbox: { store } });
+    const disconnecting = kept.client.disconnect();
+    store.release();
+    await disconnecting;
+  });
+
   test("disconnect() says of what the store has that it is kept, of the rest that it was not sent", async () => {
     const store = new ScriptedStore();
     const kept = await keeping({ outbox: { store, messages: 2, inFlight: 1 } });
