@@ -304,7 +304,7 @@ describe("holding the broker back", () => {
     );
     const subscription = await client.subscribe("/queue/a");
     await sendAll(broker, subscription.id, count(10));
-    await vi.advanceTimersByTimeAsync(3_600_000);
+    await vi.advanceTimersByTimeAsync(60_000);
     expect(client.state).toBe("connected");
     await readAll(subscription, 10);
     await vi.advanceTimersByTimeAsync(1900);
