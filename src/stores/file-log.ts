@@ -1,146 +1,279 @@
-/** An append-only file of records, which is written anew when most of it is of no use any more. */
-import type { Buffer } from "node:buffer";
-import { type FileHandle, copyFile, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+/** The log in which a file store keeps its sends. */
+import { constants } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { StoredSend } from "../store.js";
-import { type LogRecord, encodeRecord, readLog } from "./record.js";
+import { readAll, readInto, setAside, syncFolder, writeAll } from "./file-folder.js";
+import type { Change, Medium } from "./grouped-store.js";
+import { encodeForgotten, encodeSend, hasRecord, readRecord, type SendRecord } from "./send-record.js";
 
+/** How much is copied, or joined into one write, at once. */
+const PIECE = 1 << 20;
+
+/** Where a record is in the log. */
 interface Place {
-  readonly from: number;
-  readonly to: number;
+  readonly start: number;
+  readonly end: number;
 }
 
-/** A log that is open. Calls of `append` must wait for each other; `compact` may be called after one. */
-export class FileLog {
-  readonly #path: string;
-  readonly #compactAt: number;
-  /** Where the records of what is kept are. */
-  #places = new Map<string, Place>();
-  #live = 0;
-  #handle: FileHandle;
-  #size: number;
+/** A change, and the record that tells of it. */
+interface Written {
+  readonly change: Change;
+  readonly octets: Uint8Array;
+}
 
-  private constructor(path: string, compactAt: number, handle: FileHandle, size: number) {
-    this.#path = path;
-    this.#compactAt = compactAt;
-    this.#handle = handle;
-    this.#size = size;
-  }
+/** What a log is opened with. */
+export interface FileLogOptions {
+  readonly compactAt: number;
+  readonly onDamage: ((file: string) => void) | undefined;
+}
 
-  /** Open a log, or make it. What a crash cut off is dropped; a damaged log is copied aside before. */
-  static async open(path: string, compactAt: number): Promise<{ log: FileLog; kept: StoredSend[] }> {
-    const octets = await readFile(path).catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-      throw error;
-    });
-    const { records, end, isDamaged } = octets === undefined ? EMPTY : readLog(octets);
-    if (isDamaged) await copyFile(path, `${path}.damaged-${Date.now()}`);
-    const handle = await open(path, octets === undefined ? "w+" : "r+");
-    try {
+/** Open the log in `folder`, which exists; gives the sends in it, too. */
+export async function openFileLog(
+  folder: string,
+  { compactAt, onDamage }: FileLogOptions,
+): Promise<{ readonly log: FileLog; readonly sends: readonly StoredSend[] }> {
+  const file = join(folder, "sends.log");
+  const handle = await openFile(file);
+  try {
+    const octets = await readAll(handle);
+    // Nothing tells a new log from one that was made but whose name may not survive a crash yet.
+    if (octets.length === 0) await syncFolder(folder);
+    const { live, end } = readLog(octets);
+    const copy = hasRecord(octets, end) ? await setAside(file) : undefined;
+    if (end < octets.length) {
       await handle.truncate(end);
-      await handle.sync();
-      if (octets === undefined) await syncFolder(path);
-      const log = new FileLog(path, compactAt, handle, end);
-      const kept = new Map<string, StoredSend>();
-      for (const { record, from, to } of records) {
-        log.#note(record, from, to);
-        if ("kept" in record) kept.set(record.kept.key, record.kept);
-        else kept.delete(record.forgotten);
-      }
-      return { log, kept: [...kept.values()] };
-    } catch (error) {
-      await handle.close();
-      throw error;
+      await handle.datasync();
     }
+    if (copy !== undefined) onDamage?.(copy);
+    const log = new FileLog(folder, file, handle, live, end, compactAt);
+    return { log, sends: [...live.values()].flatMap(({ send }) => send?.() ?? []) };
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
+}
 
-  /** Append records. Resolves when they would survive a crash; rejects when none of them is in the log. */
-  async append(records: readonly LogRecord[]): Promise<void> {
-    const encoded = records.map(encodeRecord);
-    const from = this.#size;
-    try {
-      await writeAll(this.#handle, encoded, from);
-      await this.#handle.datasync();
-    } catch (error) {
-      await this.#handle.truncate(from).catch(() => undefined); // what is left of it is overwritten by the next
-      throw error;
-    }
-    for (const [i, record] of records.entries()) {
-      const to = this.#size + (encoded[i]?.length ?? 0);
-      this.#note(record, this.#size, to);
-      this.#size = to;
-    }
+/** Read the records up to the first that is not whole, which begins at `end`; gives those of sends that are not forgotten. */
+function readLog(octets: Uint8Array): { readonly live: ReadonlyMap<string, SendRecord>; readonly end: number } {
+  const live = new Map<string, SendRecord>();
+  let end = 0;
+  for (let record = readRecord(octets, 0); record !== undefined; record = readRecord(octets, end)) {
+    if (record.send === undefined) live.delete(record.key);
+    else live.set(record.key, record);
+    end = record.end;
   }
+  return { live, end };
+}
 
-  /** Write it anew, if most of it is of no use any more. A failure leaves it as it is. */
-  async compact(): Promise<void> {
-    const dead = this.#size - this.#live;
-    if (dead <= this.#live || dead <= this.#compactAt) return;
-    const path = `${this.#path}.new`;
-    const handle = await open(path, "w+");
-    const places = new Map<string, Place>();
-    let size = 0;
-    try {
-      for (const [key, { from, to }] of this.#places) {
-        const { buffer } = await this.#handle.read({ buffer: new Uint8Array(to - from), position: from });
-        await writeAll(handle, [buffer], size);
-        places.set(key, { from: size, to: size + buffer.length });
-        size += buffer.length;
-      }
-      await handle.sync();
-      await rename(path, this.#path);
-      await syncFolder(path);
-    } catch (error) {
-      await handle.close();
-      await rm(path, { force: true });
-      throw error;
-    }
-    const before = this.#handle;
+/** An append-only file of records, which is written anew when most of it is about what is forgotten. */
+export class FileLog implements Medium {
+  readonly #folder: string;
+  readonly #file: string;
+  readonly #compactAt: number;
+  /** `undefined` if the file could not be opened again after a compaction. */
+  #handle: FileHandle | undefined;
+  /** Where the records of the sends are that are not forgotten, in the order of the sends. */
+  #live = new Map<string, Place>();
+  #liveLength = 0;
+  /** Where the next record goes. */
+  #end: number;
+  /** Whether something may be behind `#end`: of a write that failed. */
+  #hasRest = false;
+  /** Whether the file has been renamed, and a crash might undo that. */
+  #isRenamed = false;
+  /** How long the part must be that nobody needs, for the next compaction. It is more after one that has failed. */
+  #patience: number;
+
+  constructor(
+    folder: string,
+    file: string,
+    handle: FileHandle,
+    live: ReadonlyMap<string, Place>,
+    end: number,
+    compactAt: number,
+  ) {
+    this.#folder = folder;
+    this.#file = file;
     this.#handle = handle;
-    this.#places = places;
-    this.#size = size;
-    this.#live = size;
-    await before.close();
+    this.#end = end;
+    this.#compactAt = this.#patience = compactAt;
+    for (const [key, place] of live) this.#keep(key, place.start, place.end);
   }
 
-  /** Close the file. */
+  async write(changes: readonly Change[]): Promise<void> {
+    const records = this.#encode(changes);
+    if (records.length === 0) return;
+    const start = this.#end;
+    await this.#append(records.map(({ octets }) => octets));
+    let at = start;
+    for (const { change, octets } of records) {
+      if (change.kind === "add") this.#keep(change.key, at, at + octets.length);
+      else this.#forget(change.key);
+      at += octets.length;
+    }
+  }
+
+  async tidy(): Promise<void> {
+    const dead = this.#end - this.#liveLength;
+    if (dead <= Math.max(this.#liveLength, this.#patience)) return;
+    try {
+      await this.#compact();
+      this.#patience = this.#compactAt;
+    } catch {
+      // Nobody waits for this, and nothing is lost: the log is as it was. What the disk refuses is told to the next who
+      // adds. To try again at once would only copy the log in vain.
+      this.#patience = 2 * dead;
+    }
+  }
+
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#handle?.close();
   }
 
-  #note(record: LogRecord, from: number, to: number): void {
-    if ("kept" in record) {
-      this.#places.set(record.kept.key, { from, to });
-      this.#live += to - from;
-      return;
+  /** Make records of changes, but of those that change nothing: each is judged by what those before it do. */
+  #encode(changes: readonly Change[]): Written[] {
+    const isThere = new Map<string, boolean>();
+    return changes.flatMap((change): Written[] => {
+      const wasThere = isThere.get(change.key) ?? this.#live.has(change.key);
+      if (change.kind === "delete") {
+        isThere.set(change.key, false);
+        return wasThere ? [{ change, octets: encodeForgotten(change.key) }] : [];
+      }
+      try {
+        if (wasThere) throw new TypeError(`there is a send with the key ${JSON.stringify(change.key)} already`);
+        const octets = encodeSend(change.send);
+        isThere.set(change.key, true);
+        return [{ change, octets }];
+      } catch (error) {
+        change.settled.reject(error);
+        return [];
+      }
+    });
+  }
+
+  async #append(records: readonly Uint8Array[]): Promise<void> {
+    const handle = await this.#ready();
+    let end = this.#end;
+    try {
+      this.#hasRest = true;
+      for (const piece of pieces(records)) {
+        await writeAll(handle, piece, end);
+        end += piece.length;
+      }
+      await handle.datasync();
+      this.#hasRest = false;
+      this.#end = end;
+    } catch (error) {
+      // What was refused must not be found after a crash. If it cannot be taken back now, it is before the next write.
+      await this.#ready().catch(() => undefined);
+      throw error;
     }
-    const place = this.#places.get(record.forgotten);
+  }
+
+  /** Give the file, fit to be appended to: what earlier failures have left behind is put right first. */
+  async #ready(): Promise<FileHandle> {
+    if (this.#isRenamed) {
+      await syncFolder(this.#folder);
+      this.#isRenamed = false;
+    }
+    const handle = (this.#handle ??= await openFile(this.#file));
+    if (this.#hasRest) {
+      await handle.truncate(this.#end);
+      await handle.datasync();
+      this.#hasRest = false;
+    }
+    return handle;
+  }
+
+  async #compact(): Promise<void> {
+    const next = `${this.#file}.new`;
+    const old = await this.#ready();
+    const places = new Map<string, Place>();
+    let end = 0;
+    for (const [key, { start, end: oldEnd }] of this.#live) {
+      places.set(key, { start: end, end: end + oldEnd - start });
+      end += oldEnd - start;
+    }
+    try {
+      await copyPlaces(old, this.#live.values(), next);
+      // Windows renames nothing onto a file that is open.
+      this.#handle = undefined;
+      await old.close();
+      await rename(next, this.#file);
+    } catch (error) {
+      await rm(next, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    this.#isRenamed = true;
+    this.#live = places;
+    this.#liveLength = this.#end = end;
+    await this.#ready();
+  }
+
+  #keep(key: string, start: number, end: number): void {
+    this.#live.set(key, { start, end });
+    this.#liveLength += end - start;
+  }
+
+  #forget(key: string): void {
+    const place = this.#live.get(key);
     if (place === undefined) return;
-    this.#places.delete(record.forgotten);
-    this.#live -= place.to - place.from;
+    this.#live.delete(key);
+    this.#liveLength -= place.end - place.start;
   }
 }
 
-const EMPTY = { records: [], end: 0, isDamaged: false };
+/** The sends in it are as secret as messages are. */
+function openFile(file: string): Promise<FileHandle> {
+  return open(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+}
 
-async function writeAll(handle: FileHandle, parts: readonly (Buffer | Uint8Array)[], from: number): Promise<void> {
-  let left = [...parts];
-  for (let at = from; left.length > 0;) {
-    let { bytesWritten } = await handle.writev(left, at);
-    at += bytesWritten;
-    // A disk that is almost full takes part of it.
-    while (left[0] !== undefined && bytesWritten >= left[0].length) {
-      bytesWritten -= left[0].length;
-      left = left.slice(1);
+/** Join records into writes of a size that is worth one. */
+function* pieces(records: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (let first = 0; first < records.length;) {
+    let length = 0;
+    let last = first;
+    for (let record = records[last]; record !== undefined; record = records[++last]) {
+      if (last > first && length + record.length > PIECE) break;
+      length += record.length;
     }
-    if (left[0] !== undefined) left[0] = left[0].subarray(bytesWritten);
+    const piece = new Uint8Array(length);
+    let at = 0;
+    for (const record of records.slice(first, last)) {
+      piece.set(record, at);
+      at += record.length;
+    }
+    yield piece;
+    first = last;
   }
 }
 
-/** Make sure that the names in a folder survive a crash, where the system can do that. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(dirname(path), "r").catch(() => undefined); // Windows opens no folders, and needs none
-  if (folder === undefined) return;
-  await folder.sync().catch(() => undefined);
-  await folder.close();
+/** Copy the parts of a file to the file `path`, which is made, or emptied first. Resolves when they would survive a crash. */
+async function copyPlaces(from: FileHandle, places: Iterable<Place>, path: string): Promise<void> {
+  const to = await open(path, "w", 0o600);
+  try {
+    let end = 0;
+    for (const { start, end: last } of joined(places)) {
+      for (let at = start; at < last; at += PIECE) {
+        const octets = new Uint8Array(Math.min(PIECE, last - at));
+        if ((await readInto(from, octets, at)) < octets.length) throw new Error(`the log ends before ${last}`);
+        await writeAll(to, octets, end);
+        end += octets.length;
+      }
+    }
+    await to.sync();
+  } finally {
+    await to.close();
+  }
+}
+
+/** Take places that follow each other for one. */
+function* joined(places: Iterable<Place>): Generator<Place> {
+  let whole: Place | undefined;
+  for (const place of places) {
+    if (whole !== undefined && whole.end !== place.start) yield whole;
+    whole = whole?.end === place.start ? { start: whole.start, end: place.end } : place;
+  }
+  if (whole !== undefined) yield whole;
 }

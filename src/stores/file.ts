@@ -1,137 +1,78 @@
-/** A store on disk, for Node. */
-import { mkdir } from "node:fs/promises";
+/** The entry `stompede/store/file`. */
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { InvalidStateError } from "../errors.js";
-import { type Deferred, deferred } from "../internal/deferred.js";
-import type { SendStore, StoredSend } from "../store.js";
+import type { SendStore } from "../store.js";
+import { makeFolder } from "./file-folder.js";
 import { lockFolder } from "./file-lock.js";
-import { FileLog } from "./file-log.js";
-import type { LogRecord } from "./record.js";
+import { openFileLog } from "./file-log.js";
+import { GroupedStore, type OpenedMedium } from "./grouped-store.js";
 
 export type { SendStore, StoredSend } from "../store.js";
 
-/** Options of {@link fileStore}. */
+/** How a file store behaves. */
 export interface FileStoreOptions {
   /**
-   * The log is written anew when more than half of it, and more than this many octets, are of messages that were confirmed.
-   * @default 1048576 (1 MiB)
+   * How many bytes of the log may be about sends that are forgotten. When there are more of them, and more than about those
+   * that are kept, the log is written anew without them.
+   *
+   * @default 1048576
    */
   readonly compactAt?: number;
+  /**
+   * Is told the path of a log that was set aside since it was damaged, see {@link fileStore}. What it throws, `open` rejects
+   * with.
+   */
+  readonly onDamage?: (file: string) => void;
 }
 
 /**
- * Keep the messages of an outbox in a folder, which is made if it is missing. They survive a crash of the process and of the
- * machine: each is on disk before it is sent. Messages that are kept at the same time share one flush of the disk.
+ * Make a store that keeps sends in files, in the folder `path`, which is made if it is missing.
  *
- * One process owns the folder at a time; opening it twice rejects with InvalidStateError, and a lock that a dead process left is
- * taken over. What a crash cut off is dropped, as nobody was told that it was kept; a log that is damaged otherwise is
- * copied aside (`messages.log.damaged-…`), and what is whole in it is sent.
+ * A send is kept when the disk has it: a crash of the process or the machine does not lose it. Sends that are added while
+ * the disk is busy share the next fsync, so many at a time are much faster than one after the other. When the disk fails,
+ * or is full, the changes that waited for it are rejected with the error of the system, and the store goes on as soon as
+ * the disk does.
  *
- *     const client = await connect(url, { delivery: "at-least-once", outbox: { store: fileStore("/var/lib/shop/outbox") } });
+ * One process has it open at a time; `open` rejects with an InvalidStateError that names the other one. The store of a
+ * process that has died is taken over. The processes must see each other: containers and machines that share a folder
+ * over a network do not.
  *
- * @throws TypeError or RangeError for wrong arguments.
+ * A crash may leave the log with a record at its end that is not whole: it was never confirmed, and is cut off. If there
+ * are whole records behind one that is not, the file was damaged in another way (or, less often, a crash of the machine
+ * has left the last, unconfirmed records with gaps). Then it is copied to `sends.log.damaged-1` (or -2, …), `onDamage` is
+ * told, and the store goes on with what comes before the damage. What comes after it is not trusted: it may just as well
+ * be a part of some message's body.
+ *
+ * @throws TypeError if `path` is no path; RangeError if `compactAt` is no number of bytes.
  */
-export function fileStore(path: string, { compactAt = 1_048_576 }: FileStoreOptions = {}): SendStore {
-  if (typeof path !== "string" || path === "") throw new TypeError("path must be a string that is not empty");
-  if (!(compactAt >= 0)) throw new RangeError(`compactAt must be a number of octets, not ${String(compactAt)}`);
-  return new FileStore(resolve(path), compactAt);
+export function fileStore(path: string, options: FileStoreOptions = {}): SendStore {
+  const { compactAt = 1 << 20, onDamage } = options;
+  if (typeof path !== "string" || path === "")
+    throw new TypeError("path of the store must be a string that is not empty");
+  if (typeof compactAt !== "number" || !(compactAt >= 0)) {
+    throw new RangeError(`compactAt must be a number of bytes, not ${String(compactAt)}`);
+  }
+  // The process may change its folder later.
+  const folder = resolve(path);
+  return new GroupedStore(`the store in ${folder}`, () => openFolder(folder, compactAt, onDamage));
 }
 
-interface Waiting {
-  readonly record: LogRecord;
-  readonly done: Deferred<void>;
-}
-
-class FileStore implements SendStore {
-  readonly #folder: string;
-  readonly #compactAt: number;
-  #log: FileLog | undefined;
-  #unlock: (() => Promise<void>) | undefined;
-  #opening: Promise<readonly StoredSend[]> | undefined;
-  #closing: Promise<void> | undefined;
-  /** Records that wait for the one before them to be on disk; then they go together. */
-  #waiting: Waiting[] = [];
-  #flushing: Promise<void> | undefined;
-
-  constructor(folder: string, compactAt: number) {
-    this.#folder = folder;
-    this.#compactAt = compactAt;
-  }
-
-  open(): Promise<readonly StoredSend[]> {
-    if (this.#opening !== undefined) {
-      return Promise.reject(new InvalidStateError(`the store ${this.#folder} was opened before`));
-    }
-    this.#opening = this.#open();
-    this.#opening.catch(() => {
-      this.#opening = undefined; // it may be tried again
-    });
-    return this.#opening;
-  }
-
-  add(send: StoredSend): Promise<void> {
-    return this.#write({ kept: send });
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#write({ forgotten: key });
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close().finally(() => {
-      this.#closing = undefined;
-    });
-    return this.#closing;
-  }
-
-  async #open(): Promise<readonly StoredSend[]> {
-    await mkdir(this.#folder, { recursive: true });
-    const unlock = await lockFolder(this.#folder);
-    try {
-      const { log, kept } = await FileLog.open(join(this.#folder, "messages.log"), this.#compactAt);
-      this.#log = log;
-      this.#unlock = unlock;
-      return kept;
-    } catch (error) {
-      await unlock();
-      throw error;
-    }
-  }
-
-  #write(record: LogRecord): Promise<void> {
-    const log = this.#log;
-    if (log === undefined) return Promise.reject(new InvalidStateError(`the store ${this.#folder} is not open`));
-    const done = deferred<void>();
-    this.#waiting.push({ record, done });
-    this.#flushing ??= this.#flush(log);
-    return done.promise;
-  }
-
-  async #flush(log: FileLog): Promise<void> {
-    await Promise.resolve(); // what is added in the same turn goes together
-    while (this.#waiting.length > 0) {
-      const together = this.#waiting;
-      this.#waiting = [];
-      try {
-        await log.append(together.map(({ record }) => record));
-        for (const { done } of together) done.resolve();
-      } catch (error) {
-        for (const { done } of together) done.reject(error);
-      }
-      // A log that cannot be written anew is only longer than it need be; it is tried again after the next record.
-      await log.compact().catch(() => undefined);
-    }
-    this.#flushing = undefined;
-  }
-
-  async #close(): Promise<void> {
-    await this.#opening?.catch(() => undefined);
-    const log = this.#log;
-    this.#log = undefined; // what comes now is refused
-    await this.#flushing;
-    await log?.close().catch(() => undefined);
-    await this.#unlock?.().catch(() => undefined);
-    this.#unlock = undefined;
-    this.#opening = undefined;
+async function openFolder(
+  folder: string,
+  compactAt: number,
+  onDamage: ((file: string) => void) | undefined,
+): Promise<OpenedMedium> {
+  await makeFolder(folder);
+  const lock = await lockFolder(folder);
+  try {
+    // Of a compaction that a crash has cut short.
+    await rm(join(folder, "sends.log.new"), { force: true });
+    const { log, sends } = await openFileLog(folder, { compactAt, onDamage });
+    await log.tidy();
+    const close = (): Promise<void> => log.close().finally(() => lock.release());
+    return { sends, medium: { write: (changes) => log.write(changes), tidy: () => log.tidy(), close } };
+  } catch (error) {
+    await lock.release();
+    throw error;
   }
 }

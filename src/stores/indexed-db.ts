@@ -1,158 +1,145 @@
-/** A store in IndexedDB, for browsers. */
+/** The entry `stompede/store/indexed-db`. */
 import { InvalidStateError } from "../errors.js";
-import { deferred } from "../internal/deferred.js";
 import type { SendStore, StoredSend } from "../store.js";
+import { type Change, GroupedStore, type Medium, type OpenedMedium } from "./grouped-store.js";
+import { holdWebLock } from "./web-lock.js";
 
 export type { SendStore, StoredSend } from "../store.js";
 
+const VERSION = 1;
+const SENDS = "sends";
+const ORDER = "order";
+
+/** What is in the database. */
+interface KeptSend extends StoredSend {
+  /** Grows with each send. An index; the key itself is `key`, so that deleting takes one request and not two. */
+  readonly order: number;
+}
+
 /**
- * Keep the messages of an outbox in the browser, in the database `stompede-<name>` of this origin. They survive a crash of the
- * page and of the browser: each is kept, durably where the browser can, before it is sent.
+ * Make a store that keeps sends in the browser, in the database `stompede-<name>` of the page's origin.
  *
- * One page owns the database at a time: another one's `open` rejects with InvalidStateError. That needs Web Locks (all current
- * browsers have them, in pages with TLS and on localhost); without them, give each page a name of its own.
+ * A send is kept when its transaction is complete, with `durability: "strict"`: the browser has asked the system to write
+ * it to the disk. Sends that are added while a transaction runs share the next. A browser that runs short of space may
+ * delete what a page has stored, unless `navigator.storage.persist()` was granted. When there is no space left, all that
+ * share the transaction are rejected with the browser's QuotaExceededError.
  *
- *     const client = new Client(url, { delivery: "at-least-once", outbox: { store: indexedDbStore("orders") } });
+ * One page or worker has it open at a time, by a Web Lock of the name of the database; `open` rejects with an
+ * InvalidStateError when another has it. Where there are no Web Locks (in a page that is not a secure context, for one)
+ * **nobody is refused**: two pages with a store of one name would then both send what is in it.
  *
- * @throws TypeError for an empty name.
+ * When another page deletes the database, or its version changes, the store makes way: what is called after that is
+ * rejected with an InvalidStateError. Where there is no IndexedDB, as in Node, `open` is.
+ *
+ * @throws TypeError if `name` is no string.
  */
 export function indexedDbStore(name: string): SendStore {
-  if (typeof name !== "string" || name === "") throw new TypeError("name must be a string that is not empty");
-  return new IndexedDbStore(`stompede-${name}`);
+  if (typeof name !== "string") throw new TypeError(`name of the store must be a string, not ${typeof name}`);
+  return new GroupedStore(`the store ${JSON.stringify(name)}`, () => openMedium(`stompede-${name}`));
 }
 
-const SENDS = "sends";
-
-class IndexedDbStore implements SendStore {
-  readonly #name: string;
-  #database: IDBDatabase | undefined;
-  #unlock: (() => void) | undefined;
-  #opening: Promise<readonly StoredSend[]> | undefined;
-  /** What is done in this turn goes into one transaction. */
-  #transaction: { readonly store: IDBObjectStore; readonly done: Promise<void> } | undefined;
-  #lastDone: Promise<void> = Promise.resolve();
-
-  constructor(name: string) {
-    this.#name = name;
-  }
-
-  open(): Promise<readonly StoredSend[]> {
-    if (this.#opening !== undefined) {
-      return Promise.reject(new InvalidStateError(`the store ${this.#name} was opened before`));
-    }
-    this.#opening = this.#open();
-    this.#opening.catch(() => {
-      this.#opening = undefined; // it may be tried again
-    });
-    return this.#opening;
-  }
-
-  add(send: StoredSend): Promise<void> {
-    return this.#write((store) => store.add(send));
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#write((store) => {
-      const found = store.index("key").getKey(key);
-      found.onsuccess = () => {
-        if (found.result !== undefined) store.delete(found.result);
-      };
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#opening?.catch(() => undefined);
-    const database = this.#database;
-    this.#database = undefined; // what comes now is refused
-    await this.#lastDone.catch(() => undefined);
-    database?.close();
-    this.#unlock?.();
-    this.#unlock = undefined;
-    this.#opening = undefined;
-  }
-
-  async #open(): Promise<readonly StoredSend[]> {
-    if (typeof indexedDB === "undefined") throw new InvalidStateError("there is no IndexedDB on this platform");
-    this.#unlock = await lock(this.#name);
-    try {
-      this.#database = await openDatabase(this.#name);
-      // Somebody wants to delete or change the database: it is let go.
-      this.#database.onversionchange = () => {
-        void this.close();
-      };
-      const all = this.#database.transaction(SENDS).objectStore(SENDS).getAll();
-      return (await resultOf(all)) as StoredSend[]; // nobody else writes there
-    } catch (error) {
-      this.#unlock();
-      throw error;
-    }
-  }
-
-  #write(act: (store: IDBObjectStore) => unknown): Promise<void> {
-    const database = this.#database;
-    if (database === undefined) return Promise.reject(new InvalidStateError(`the store ${this.#name} is not open`));
-    try {
-      this.#transaction ??= this.#begin(database);
-      act(this.#transaction.store);
-      return this.#transaction.done;
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  #begin(database: IDBDatabase): { store: IDBObjectStore; done: Promise<void> } {
-    const transaction = database.transaction(SENDS, "readwrite", { durability: "strict" });
-    const done = deferred<void>();
-    transaction.oncomplete = () => {
-      done.resolve();
-    };
-    transaction.onabort = () => {
-      done.reject(transaction.error ?? new Error("the transaction was aborted"));
-    };
-    this.#lastDone = done.promise;
-    queueMicrotask(() => {
-      this.#transaction = undefined; // it commits by itself when nothing more is asked of it
-    });
-    return { store: transaction.objectStore(SENDS), done: done.promise };
+async function openMedium(name: string): Promise<OpenedMedium> {
+  const factory = globalThis.indexedDB as IDBFactory | undefined; // absent in Node, whatever the types say
+  if (factory === undefined) throw new InvalidStateError("there is no indexedDB here: it is for browsers");
+  const release = await holdWebLock(name);
+  try {
+    const database = await openDatabase(factory, name);
+    const medium = new DatabaseMedium(database, release);
+    return { medium, sends: await medium.read() };
+  } catch (error) {
+    await release();
+    throw error;
   }
 }
 
-function openDatabase(name: string): Promise<IDBDatabase> {
-  const request = indexedDB.open(name, 1);
-  request.onupgradeneeded = () => {
-    const store = request.result.createObjectStore(SENDS, { autoIncrement: true }); // the order in which they were added
-    store.createIndex("key", "key", { unique: true });
-  };
-  return resultOf(request);
-}
-
-function resultOf<T>(request: IDBRequest<T>): Promise<T> {
+function openDatabase(factory: IDBFactory, name: string): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => {
-      resolve(request.result);
+    const request = factory.open(name, VERSION);
+    let isBlocked = false;
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(SENDS, { keyPath: "key" }).createIndex(ORDER, ORDER);
     };
-    request.onerror = () => {
-      reject(request.error ?? new Error("IndexedDB gives no reason"));
+    request.onblocked = () => {
+      isBlocked = true;
+      reject(new InvalidStateError(`the database ${name} is open in a page that has another version of it`));
+    };
+    request.onerror = () => reject(request.error ?? new InvalidStateError(`the database ${name} could not be opened`));
+    request.onsuccess = () => {
+      if (isBlocked) request.result.close();
+      else resolve(request.result);
     };
   });
 }
 
-/** Own a name among all pages of this origin, until what is returned is called. */
-async function lock(name: string): Promise<() => void> {
-  // It is missing where the page has no TLS, whatever its type says.
-  const locks = (globalThis.navigator as { readonly locks?: LockManager } | undefined)?.locks;
-  if (locks === undefined) return () => undefined;
-  const held = deferred<void>();
-  const got = deferred<boolean>();
-  locks
-    .request(name, { ifAvailable: true }, (granted) => {
-      got.resolve(granted !== null);
-      return granted === null ? undefined : held.promise;
-    })
-    .catch((error: unknown) => {
-      got.reject(error);
+class DatabaseMedium implements Medium {
+  readonly #database: IDBDatabase;
+  readonly #release: () => Promise<void>;
+  #lastOrder = 0;
+  /** Whether the database was closed, and not by us. */
+  #isGone = false;
+
+  constructor(database: IDBDatabase, release: () => Promise<void>) {
+    this.#database = database;
+    this.#release = release;
+    database.onversionchange = () => {
+      this.#isGone = true;
+      database.close(); // lets transactions end first
+    };
+    database.onclose = () => (this.#isGone = true);
+  }
+
+  /** Read all sends, in order. */
+  async read(): Promise<readonly StoredSend[]> {
+    const kept = await new Promise<readonly KeptSend[]>((resolve, reject) => {
+      const transaction = this.#database.transaction(SENDS, "readonly");
+      // Nobody else writes to it.
+      const request = transaction.objectStore(SENDS).index(ORDER).getAll() as IDBRequest<KeptSend[]>;
+      request.onsuccess = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? this.#gone());
     });
-  if (!(await got.promise))
-    throw new InvalidStateError(`the store ${name} is open in another page, or twice in this one`);
-  return held.resolve;
+    this.#lastOrder = kept.at(-1)?.order ?? 0;
+    return kept.map(({ order: _, ...send }) => send);
+  }
+
+  async write(changes: readonly Change[]): Promise<void> {
+    if (this.#isGone) throw this.#gone();
+    return new Promise((resolve, reject) => {
+      const transaction = this.#database.transaction(SENDS, "readwrite", { durability: "strict" });
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error ?? this.#gone());
+      const sends = transaction.objectStore(SENDS);
+      for (const change of changes) {
+        if (change.kind === "add") this.#add(sends, change.send, change.settled.reject);
+        else sends.delete(change.key);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+    await this.#release();
+  }
+
+  #add(sends: IDBObjectStore, send: StoredSend, refuse: (reason: unknown) => void): void {
+    const kept: KeptSend = { ...send, order: ++this.#lastOrder };
+    let request: IDBRequest;
+    try {
+      request = sends.add(kept);
+    } catch (error) {
+      refuse(error); // it cannot be cloned: it is no send, whatever its type says
+      return;
+    }
+    request.onerror = (event) => {
+      // What is there already is this caller's fault alone; without this, the transaction would end.
+      if (request.error?.name !== "ConstraintError") return;
+      event.preventDefault();
+      refuse(new TypeError(`there is a send with the key ${JSON.stringify(send.key)} already`));
+    };
+  }
+
+  #gone(): InvalidStateError {
+    return new InvalidStateError(
+      `the database ${this.#database.name} was closed: another page deletes it or changes its version`,
+    );
+  }
 }

@@ -64,13 +64,11 @@ const PACKAGES: readonly { readonly specifier: RegExp; readonly by: RegExp }[] =
     specifier: /^node:(net|tls)$/,
     by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
   },
+  { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  { specifier: /^node:fs(\/promises)?$/, by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
   {
-    specifier: /^node:(fs\/promises|path|process)$/,
-    by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
-  },
-  {
-    specifier: /^node:buffer$/,
-    by: /^(protocol\/text\.node\.ts|stores\/(file(-[a-z-]+)?|record)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+    specifier: /^node:(path|process)$/,
+    by: /^(stores\/file(-[a-z-]+)?\.ts|adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
   },
   {
     specifier: /^node:/,

@@ -2,6 +2,8 @@ import stompede = require("stompede");
 import broker = require("stompede/broker");
 import served = require("stompede/broker/node");
 import protocol = require("stompede/protocol");
+import files = require("stompede/store/file");
+import database = require("stompede/store/indexed-db");
 import tcp = require("stompede/tcp");
 
 export async function use(): Promise<void> {
@@ -10,4 +12,5 @@ export async function use(): Promise<void> {
 }
 
 export const same: typeof stompede.StompError = protocol.StompError;
+export const stores: files.SendStore[] = [files.fileStore("sends"), database.indexedDbStore("sends")];
 export { broker, served };

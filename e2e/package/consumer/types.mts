@@ -1,9 +1,9 @@
-import { type Message, type SendStore, StompError, connect } from "stompede";
+import { type Message, StompError, connect } from "stompede";
 import * as broker from "stompede/broker";
 import * as served from "stompede/broker/node";
 import { type Frame, FrameDecoder, StompError as SameError } from "stompede/protocol";
 import { fileStore } from "stompede/store/file";
-import { indexedDbStore } from "stompede/store/indexed-db";
+import { type SendStore, type StoredSend, indexedDbStore } from "stompede/store/indexed-db";
 import { tcp } from "stompede/tcp";
 
 export async function use(): Promise<string> {
@@ -18,6 +18,7 @@ export async function use(): Promise<string> {
 
 const textOf = (message: Message): string => message.text();
 const same: typeof StompError = SameError;
+export const stores: SendStore[] = [fileStore("sends", { compactAt: 1 << 16 }), indexedDbStore("sends")];
+export const keptBody = (send: StoredSend): string | Uint8Array => send.body;
 export const frames: Frame[] = [];
-export const stores: SendStore[] = [fileStore("outbox"), indexedDbStore("outbox")];
 export { FrameDecoder, broker, same, served };

@@ -1,0 +1,144 @@
+/** What the store in files does when there is more than one process, and when one dies. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InvalidStateError } from "../../src/errors.js";
+import { contentsOf, keysOf, send } from "./contract.js";
+import { placeInFiles } from "./place-in-files.js";
+
+/** A folder with the store as JavaScript, which other processes can run. */
+let built: string;
+beforeAll(async () => {
+  built = await mkdtemp(join(tmpdir(), "stompede-store-"));
+  await build({
+    entryPoints: [fileURLToPath(new URL("../../src/stores/file.ts", import.meta.url))],
+    outfile: join(built, "file.mjs"),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+  });
+});
+afterAll(() => rm(built, { recursive: true }));
+
+interface Child extends AsyncDisposable {
+  readonly process: ChildProcess & { readonly pid: number };
+  /** What it writes, line by line. */
+  readonly lines: AsyncIterator<string>;
+}
+
+/** Run a script with an open `store` in a process of its own. */
+async function run(script: string, folder: string): Promise<Child> {
+  const file = join(built, "script.mjs");
+  await writeFile(
+    file,
+    `import { fileStore } from "./file.mjs";
+    const store = fileStore(process.argv[2]);
+    await store.open();
+    ${script}`,
+  );
+  const child = spawn(process.execPath, [file, folder], { stdio: ["pipe", "pipe", "inherit"] });
+  await once(child, "spawn");
+  const ended = once(child, "exit");
+  return {
+    process: child as Child["process"],
+    lines: createInterface(child.stdout)[Symbol.asyncIterator](),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+async function endOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  return child.exitCode;
+}
+
+describe("the store of another process", () => {
+  test("is refused while that lives, by path and process id, and taken over when it is dead", async () => {
+    await using place = await placeInFiles();
+    await using child = await run(`process.stdin.resume(); console.log("open");`, place.folder);
+    expect(await child.lines.next()).toMatchObject({ value: "open" });
+    await expect(place.store().open()).rejects.toEqual(
+      new InvalidStateError(`the store in ${place.folder} is open in process ${child.process.pid} already`),
+    );
+    child.process.kill("SIGKILL");
+    await endOf(child.process);
+    const store = place.store();
+    expect(await store.open()).toEqual([]);
+    expect(await readdir(place.folder)).toEqual([expect.stringMatching(`^lock-${process.pid}-`), "sends.log"]);
+  });
+
+  test("is taken over when another has got its number", async ({ skip }) => {
+    skip(!existsSync("/proc/self/stat"), "the system does not tell when a process was started");
+    await using place = await placeInFiles();
+    await mkdir(place.folder, { recursive: true });
+    await writeFile(join(place.folder, `lock-${process.pid}-abc.1`), "");
+    await writeFile(join(place.folder, `lock-${process.ppid}-abc.1`), "");
+    expect(await contentsOf(place.store())).toEqual([]);
+    expect(await readdir(place.folder)).toEqual(["sends.log"]);
+  });
+
+  test("is not this one's", async () => {
+    await using place = await placeInFiles();
+    await place.store().open();
+    await expect(place.store().open()).rejects.toEqual(
+      new InvalidStateError(`the store in ${place.folder} is open in this process (${process.pid}) already`),
+    );
+  });
+});
+
+test("a process ends although it has a store open", async () => {
+  await using place = await placeInFiles();
+  await using child = await run(`await store.add(${JSON.stringify(send("a"))});`, place.folder);
+  expect(await endOf(child.process)).toBe(0);
+  expect(keysOf(await contentsOf(place.store()))).toEqual(["a"]);
+});
+
+test("what a process was told to be kept is there after it was killed, and nothing comes back that it was told to be forgotten", async () => {
+  await using place = await placeInFiles();
+  const added = new Set<string>();
+  const deleted = new Set<string>();
+  for (let round = 0; round < 5; round++) {
+    // Adds as fast as it can, several at a time; every third is deleted again. It tells what is done.
+    const script = `
+      const send = { destination: "/queue/a", headers: [], contentLength: true };
+      for (let index = 0; ; index++) {
+        const key = \`${round} \${index}\`;
+        const done = store.add({ ...send, key, body: new Uint8Array(index % 3000) }).then(() => console.log("+" + key));
+        if (index % 3 === 0) done.then(() => store.delete(key)).then(() => console.log("-" + key));
+        if (index % 10 === 0) await done;
+      }`;
+    await using child = await run(script, place.folder);
+    for (let lines = 0; ; lines++) {
+      const { value, done } = await child.lines.next();
+      if (done === true) break;
+      // Lines are whole, but for the last.
+      const [, sign, key] = /^([+-])(\d+ \d+)$/.exec(value) ?? [];
+      if (sign === "+") added.add(key!);
+      else if (sign === "-") deleted.add(key!);
+      if (lines === 100 * (round + 1)) child.process.kill("SIGKILL");
+    }
+    await endOf(child.process);
+    const store = place.store();
+    const found = new Set(keysOf(await store.open()));
+    await store.close();
+    // A deletion may have been done and not told any more; it is of a key whose index is a multiple of 3.
+    const lost = [...added].filter(
+      (key) => !found.has(key) && !deleted.has(key) && Number(key.split(" ")[1]) % 3 !== 0,
+    );
+    expect(lost).toEqual([]);
+    expect([...deleted].filter((key) => found.has(key))).toEqual([]);
+  }
+  expect(added.size).toBeGreaterThan(500);
+  expect(deleted.size).toBeGreaterThan(50);
+  expect((await readdir(place.folder)).filter((name) => name.includes("damaged"))).toEqual([]);
+}, 60_000);
