@@ -5,9 +5,9 @@ import {
   type ClientSession,
   HEART_BEAT,
   type HeadersInit,
-  utf8Length,
   utf8Text,
 } from "../protocol/index.js";
+import { utf8Octets } from "../protocol/encoder.js";
 import type { Transport } from "../transport.js";
 import type { Counters } from "./counters.js";
 import type { FrameListeners } from "./frame-tap.js";
@@ -81,7 +81,7 @@ export class FrameWriter {
 
   #put(chunk: string | Uint8Array): void {
     const isCounted = typeof chunk !== "string" || this.#transport.kind === "messages";
-    this.#counters.bytesSent += isCounted ? chunk.length : utf8Length(chunk);
+    this.#counters.bytesSent += isCounted ? chunk.length : utf8Octets(chunk);
     this.#transport.send(chunk);
   }
 }

@@ -26,7 +26,7 @@ export interface Entry {
   /** Where it is: outside for want of room, yet to be sent in this session, with the broker, or done with. */
   state: "waiting" | "unsent" | "in-flight" | "over";
   /** Its place among those that are where it is. */
-  node: ListNode<Entry> | undefined;
+  place: ListNode<Entry> | undefined;
   /** Whether it may be sent: the store has it, or there is none. */
   isKept: boolean;
   /** Settles when the store, which is adding it, has it or has not. */
@@ -72,7 +72,7 @@ function entryOf(send: StoredSend, wait: EntryWait): Entry {
     size: send.body.length,
     waiter: undefined,
     state: "waiting",
-    node: undefined,
+    place: undefined,
     isKept: false,
     keeping: undefined,
     wasSent: false,

@@ -77,7 +77,7 @@ export class Outbox {
     const confirmed = this.#untilAborted(entry);
     this.#deadlines.set(entry, wait.timeout);
     if (hasRoom) this.#admit(entry);
-    else entry.node = this.#waiting.push(entry);
+    else entry.place = this.#waiting.push(entry);
     return confirmed;
   }
 
@@ -154,7 +154,7 @@ export class Outbox {
   /** Take a message in, keep it, then send it. */
   #admit(entry: Entry): void {
     entry.state = "unsent";
-    entry.node = this.#unsent.push(entry);
+    entry.place = this.#unsent.push(entry);
     this.#bytes += entry.size;
     if (!this.#store.isDurable) entry.isKept = true;
     else if (this.#store.isOpen) this.#keep(entry);
@@ -208,7 +208,7 @@ export class Outbox {
     const { first } = this.#unsent;
     for (const entry of entries) {
       entry.state = "unsent";
-      entry.node = this.#unsent.insertBefore(first, entry);
+      entry.place = this.#unsent.insertBefore(first, entry);
     }
   }
 
@@ -276,17 +276,17 @@ export class Outbox {
   }
 
   #takeOut(entry: Entry, reason: unknown): void {
-    const { state, node } = entry;
+    const { state, place } = entry;
     if (state === "over") return;
     entry.state = "over";
-    entry.node = undefined;
+    entry.place = undefined;
     this.#deadlines.delete(entry);
     if (state === "waiting") {
-      if (node !== undefined) this.#waiting.remove(node);
+      if (place !== undefined) this.#waiting.remove(place);
       return;
     }
     this.#bytes -= entry.size;
-    if (state === "unsent" && node !== undefined) this.#unsent.remove(node);
+    if (state === "unsent" && place !== undefined) this.#unsent.remove(place);
     this.#window.forget(entry, reason);
   }
 

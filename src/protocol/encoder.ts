@@ -162,3 +162,8 @@ function nulWithoutLength(): TypeError {
 export function utf8Text(bytes: Uint8Array): string | undefined {
   return strictUtf8ToText(bytes, 0, bytes.length);
 }
+
+/** How many octets a text is in UTF-8. */
+export function utf8Octets(text: string): number {
+  return utf8Length(text);
+}

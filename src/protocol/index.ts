@@ -18,7 +18,6 @@ export {
 export { DEFAULT_LIMITS, type Limits } from "./limits.js";
 export { type ClientFrame, ServerSession, type ServerSessionOptions } from "./server-session.js";
 export { type Phase } from "./state.js";
-export { utf8Length } from "#text";
 export { VERSIONS, type Version, acceptVersionOf, negotiateVersion, subprotocolsOf } from "./version.js";
 export {
   ConnectionLostError,
