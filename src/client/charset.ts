@@ -1,8 +1,6 @@
 /** The text of a body by its content-type. */
 
-/**
- * The charset that a content-type names; `undefined`: none, or UTF-8.
- */
+/** The charset that a content-type names; `undefined`: none, or UTF-8. */
 export function charsetOf(contentType: string): string | undefined {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1];
   return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;

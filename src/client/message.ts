@@ -95,10 +95,12 @@ export class Message<T = undefined> {
    * @throws RangeError for a charset that the platform does not know.
    */
   text(): string {
-    const { contentType, frame } = this;
+    const { frame, headers } = this;
+    // What octets a text had on the way is not known; and most messages name no charset.
+    if (frame.isText || !(headers.mention("harset") || headers.mention("HARSET"))) return frame.text();
+    const { contentType } = this;
     const charset = contentType === undefined ? undefined : charsetOf(contentType);
-    if (charset === undefined || frame.isText) return frame.text();
-    return decodeText(frame.body, charset);
+    return charset === undefined ? frame.text() : decodeText(frame.body, charset);
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
 import { isThenable } from "../internal/thenable.js";
 import type { Message, Settler } from "./message.js";
+import type { Propagation } from "./options.js";
 import { type Pairs, addHeaders, receiptWait } from "./request.js";
 import { Resubscriber, subscribePairs } from "./resubscriber.js";
 import { SessionSettler } from "./session-settler.js";
@@ -33,6 +34,7 @@ export class Subscriber implements SubscriptionHost {
   readonly #subscriptions = new Subscriptions();
   /** Those that have ended while handlers worked on their messages. */
   readonly #leaving = new Set<AnySubscription>();
+  readonly #propagation: Propagation;
   readonly #crowded = new Set<AnySubscription>();
   readonly #resubscriber: Resubscriber;
   /** How many messages of a subscription were dropped because it was not read fast enough. */
@@ -45,6 +47,7 @@ export class Subscriber implements SubscriptionHost {
   #last: { readonly subscription: AnySubscription; readonly settler: SessionSettler } | undefined;
   constructor(context: SubscriberHost) {
     this.#context = context;
+    this.#propagation = context.options.propagation;
     this.#resubscriber = new Resubscriber({
       receiptTimeout: context.options.receiptTimeout,
       receiptId: () => context.ids.next("receipt"),
@@ -177,8 +180,9 @@ export class Subscriber implements SubscriptionHost {
   }
 
   run<T>(message: Message<T>, handler: MessageHandler<T>): unknown {
-    const { propagation } = this.#context.options;
-    return propagation.run === undefined ? handler(message) : propagation.run(message, () => handler(message));
+    return this.#propagation.run === undefined
+      ? handler(message)
+      : this.#propagation.run(message, () => handler(message));
   }
 
   invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): Promise<void> | undefined {

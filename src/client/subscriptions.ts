@@ -11,6 +11,8 @@ const MOST_USED = 10_000;
 /** Subscriptions by id. An id is not used twice: messages of an ended subscription may still come. */
 export class Subscriptions {
   readonly #byId = new Map<string, AnySubscription>();
+  /** The one that a message was for last; always among those above. */
+  #last: AnySubscription | undefined;
   readonly #used = new Set<string>();
 
   /** All, in the order they were made. A copy: they may end while it is gone through. */
@@ -31,7 +33,11 @@ export class Subscriptions {
   /** The subscription that a MESSAGE is for. */
   of(frame: ServerFrame): AnySubscription | undefined {
     const id = frame.headers.get("subscription");
-    if (id !== undefined) return this.#byId.get(id);
+    if (id !== undefined) {
+      // Most messages are for the subscription of the one before: to compare an id is faster than to look it up.
+      if (id !== this.#last?.id) this.#last = this.#byId.get(id);
+      return this.#last;
+    }
     // STOMP 1.0 has no such header, though most brokers send it: then only the destination can tell.
     const destination = frame.headers.get("destination");
     for (const subscription of this.#byId.values()) if (subscription.destination === destination) return subscription;
@@ -66,6 +72,7 @@ export class Subscriptions {
   /** Remove all: their session has ended, and the ids are free again. */
   clear(): void {
     this.#byId.clear();
+    this.#last = undefined;
     this.#used.clear();
   }
 }
