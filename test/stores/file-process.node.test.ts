@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -44,7 +44,12 @@ async function run(script: string, folder: string): Promise<Child> {
     await store.open();
     ${script}`,
   );
-  const child = spawn(process.execPath, [file, folder], { stdio: ["pipe", "pipe", "inherit"] });
+  return start(process.execPath, [file, folder]);
+}
+
+/** Run a program. */
+async function start(program: string, args: readonly string[]): Promise<Child> {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   await once(child, "spawn");
   const ended = once(child, "exit");
   return {
@@ -85,6 +90,26 @@ describe("the store of another process", () => {
     await writeFile(join(place.folder, `lock-${process.ppid}-abc.1`), "");
     expect(await contentsOf(place.store())).toEqual([]);
     expect(await readdir(place.folder)).toEqual(["sends.log"]);
+  });
+
+  test("is taken over when that was killed, and its parent has not asked for how it ended", async ({ skip }) => {
+    skip(!existsSync("/proc/self/stat"), "the system does not tell how a process is");
+    await using place = await placeInFiles();
+    await mkdir(place.folder, { recursive: true });
+    // A shell that becomes a program which never asks for its child.
+    await using parent = await start("sh", ["-c", "tail -f /dev/null & echo $!; exec tail -f /dev/null"]);
+    const { value: pid } = await parent.lines.next();
+    const read = (path: string): Promise<string> => readFile(`/proc/${path}`, "utf8");
+    const fields = async (): Promise<string[]> => (await read(`${pid}/stat`)).split(") ")[1]!.split(" ");
+    try {
+      while ((await read(`${parent.process.pid}/comm`)) !== "tail\n");
+    } finally {
+      process.kill(Number(pid), "SIGKILL");
+    }
+    while ((await fields())[0] !== "Z");
+    const boot = await read("sys/kernel/random/boot_id");
+    await writeFile(join(place.folder, `lock-${pid}-${boot.slice(0, 8)}.${(await fields())[19]}`), "");
+    expect(await contentsOf(place.store())).toEqual([]);
   });
 
   test("is not this one's", async () => {
