@@ -6,9 +6,9 @@
  *     dist/browser/stompede.js                one ES module for browsers, without an import in it
  *     dist/browser/stompede.min.js            the global `stompede`, for a script tag
  *
- * `--environment ONLY:js` leaves the types out, which take most of the time.
+ * `--environment ONLY:js` leaves the types out, which take most of the time; `ONLY:types` builds nothing else.
  */
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
@@ -112,10 +112,34 @@ const nodeTypesOptional = {
       .replaceAll(/^import (?:type )?\{[^}]*\} from 'node:[^']+';$/gm, "// @ts-ignore: `any` without @types/node\n$&"),
 };
 
+/**
+ * What an entry exports as a type alone (`export { type Frame }`, where Frame is a class) stays one: bundled, its declaration
+ * would promise a value that the module does not have.
+ */
+const typesStayTypes = {
+  name: "types-stay-types",
+  renderChunk(code, { facadeModuleId }) {
+    if (facadeModuleId === null) return undefined;
+    const lists = readFileSync(facadeModuleId, "utf8").matchAll(/^export (type )?\{([^}]*)\}/gm);
+    const types = new Set();
+    for (const [, all, list] of lists) {
+      for (const one of list.split(",")) {
+        if (all || /^\s*type\b/.test(one)) types.add(one.match(/\w+(?=\s*$)/)?.[0]);
+      }
+    }
+    return code.replaceAll(/^export \{([^}]*)\}/gm, (_, list) => {
+      const kept = list
+        .split(",")
+        .map((one) => (types.has(one.match(/\w+(?=\s*$)/)?.[0]) ? one.replace(/\S/, "type $&") : one));
+      return `export {${kept.join(",")}}`;
+    });
+  },
+};
+
 const types = {
   input: publicEntries,
   external,
-  plugins: [dts({ tsconfig: "./tsconfig.json" }), nodeTypesOptional],
+  plugins: [dts({ tsconfig: "./tsconfig.json" }), typesStayTypes, nodeTypesOptional],
   output: ["ts", "cts"].map((extension) => ({
     dir: "dist",
     format: "es",
@@ -128,4 +152,5 @@ const types = {
 
 if (process.env.ONLY === undefined) rmSync(new URL("dist", import.meta.url), { recursive: true, force: true });
 
-export default process.env.ONLY === "js" ? [library, browser] : [library, browser, types];
+const builds = { js: [library, browser], types: [types] };
+export default builds[process.env.ONLY] ?? [...builds.js, ...builds.types];

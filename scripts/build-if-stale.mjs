@@ -1,12 +1,20 @@
-/** Build the JavaScript unless what is in `dist` is newer than every source. */
+/**
+ * Build unless what is in `dist` is newer than every source.
+ *
+ *     node scripts/build-if-stale.mjs         the JavaScript
+ *     node scripts/build-if-stale.mjs types   the types
+ */
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const root = new URL("../", import.meta.url);
-const BUILT = ["dist/index.js", "dist/index.cjs", "dist/browser/stompede.js", "dist/browser/stompede.min.js"];
-const SOURCES = ["src", "rollup.config.mjs", "package.json"];
+const BUILT = {
+  js: ["dist/index.js", "dist/index.cjs", "dist/browser/stompede.js", "dist/browser/stompede.min.js"],
+  types: ["dist/index.d.ts", "dist/index.d.cts"],
+};
+const SOURCES = ["src", "rollup.config.mjs", "tsconfig.json", "package.json"];
 
 /** When `path` was changed, in ms; of a folder, when the youngest thing in it was. */
 function changed(path) {
@@ -21,11 +29,12 @@ function built(path) {
 }
 
 const at = (path) => fileURLToPath(new URL(path, root));
-if (Math.min(...BUILT.map((path) => built(at(path)))) < Math.max(...SOURCES.map((path) => changed(at(path))))) {
+const only = process.argv[2] ?? "js";
+if (Math.min(...BUILT[only].map((path) => built(at(path)))) < Math.max(...SOURCES.map((path) => changed(at(path))))) {
   console.log("building");
   const { status } = spawnSync(
     process.execPath,
-    [at("node_modules/rollup/dist/bin/rollup"), "--config", "--silent", "--environment", "ONLY:js"],
+    [at("node_modules/rollup/dist/bin/rollup"), "--config", "--silent", "--environment", `ONLY:${only}`],
     { cwd: at("."), stdio: "inherit" },
   );
   process.exitCode = status ?? 1;

@@ -1,4 +1,5 @@
 import { type Message, StompError, connect } from "stompede";
+import * as stompede from "stompede";
 import * as broker from "stompede/broker";
 import * as served from "stompede/broker/node";
 import { type Frame, FrameDecoder, StompError as SameError } from "stompede/protocol";
@@ -22,3 +23,5 @@ export const stores: SendStore[] = [fileStore("sends", { compactAt: 1 << 16 }), 
 export const keptBody = (send: StoredSend): string | Uint8Array => send.body;
 export const frames: Frame[] = [];
 export { FrameDecoder, broker, same, served };
+// @ts-expect-error: a message is a type alone, which the client makes: there is no such value in the package
+export const noValue = stompede.Message;
