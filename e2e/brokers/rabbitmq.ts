@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { certificate } from "../../test/support/certificates.js";
+import type { BrokerAddress, BrokerKind, Carrier, RunningBroker } from "./broker.js";
 import { installPackages } from "./packages.js";
 import { exchange, freePorts, isOpen } from "./ports.js";
 
@@ -18,23 +19,20 @@ const SERVER = `${BIN}/rabbitmq-server`;
 const START_TIME = 90_000;
 
 /** Where a node listens, and what its tool needs: plain data, to be handed to other processes. */
-export interface RabbitMqAddress {
-  readonly tcp: string;
-  readonly tls: string;
-  readonly ws: string;
-  readonly wss: string;
+export interface RabbitMqAddress extends BrokerAddress {
+  readonly endpoints: Readonly<Record<Carrier, string>>;
   readonly stompPort: number;
   readonly wsPort: number;
-  /** The certificate that the TLS ports have, PEM: their authority is itself. */
   readonly ca: string;
   /** A certificate that has nothing to do with them. */
   readonly otherCa: string;
-  /** Where the node keeps all that it writes. */
-  readonly base: string;
   /** The node's name: no other run has it. */
   readonly node: string;
   readonly epmdPort: number;
 }
+
+/** RabbitMQ, as Debian packages it. */
+export const RABBITMQ: BrokerKind = { name: "RabbitMQ", ensure: ensureRabbitMq, start: startRabbitMq };
 
 /** Make sure that RabbitMQ is there. Resolves with what is wrong where it cannot be had. */
 export async function ensureRabbitMq(): Promise<string | undefined> {
@@ -51,10 +49,13 @@ export async function startRabbitMq(): Promise<RabbitMq> {
   const [{ cert, key }, other] = await Promise.all([certificate(), certificate()]);
   const host = "127.0.0.1";
   const address: RabbitMqAddress = {
-    tcp: `stomp://${host}:${stompPort}`,
-    tls: `stomp+ssl://${host}:${tlsPort}`,
-    ws: `ws://${host}:${wsPort}/ws`,
-    wss: `wss://${host}:${wssPort}/ws`,
+    endpoints: {
+      tcp: `stomp://${host}:${stompPort}`,
+      tls: `stomp+ssl://${host}:${tlsPort}`,
+      ws: `ws://${host}:${wsPort}/ws`,
+      wss: `wss://${host}:${wssPort}/ws`,
+    },
+    version: await installedVersion(),
     stompPort,
     wsPort,
     ca: cert,
@@ -108,7 +109,7 @@ export async function startRabbitMq(): Promise<RabbitMq> {
 }
 
 /** A running node. */
-export class RabbitMq implements AsyncDisposable {
+export class RabbitMq implements RunningBroker {
   readonly address: RabbitMqAddress;
   readonly #keeper: ChildProcess;
 
@@ -204,6 +205,12 @@ const DEFINITIONS = {
     { user: "limited", vhost: "/", configure: "^open\\..*", write: "^$", read: "^open\\..*" },
   ],
 };
+
+/** Debian's package has it in the name of a folder. */
+async function installedVersion(): Promise<string> {
+  const folder = (await readdir(path.join(BIN, "../lib"))).find((name) => name.startsWith("rabbitmq_server-"));
+  return folder?.slice("rabbitmq_server-".length) ?? "unknown";
+}
 
 function isExecutable(file: string): boolean {
   try {

@@ -10,6 +10,6 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
     return undefined;
   }
   const broker = await startRabbitMq();
-  process.env["RABBITMQ_WS_URL"] = broker.address.ws;
+  process.env["RABBITMQ_WS_URL"] = broker.address.endpoints.ws;
   return () => broker.stop();
 }

@@ -34,7 +34,7 @@ describeRabbitMq("a producer that is killed", () => {
     const folder = await mkdtemp(join(tmpdir(), "stompede-crash-"));
     try {
       const queue = freshQueue();
-      const args = [rabbitmq[carrier], queue, folder];
+      const args = [rabbitmq.endpoints[carrier], queue, folder];
       const first = await produce([...args, "0", "3000"], /^confirmed 50$/m);
       expect(first.code).toBeNull(); // it was killed
       expect(first.confirmed.length).toBeLessThan(3000);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { InvalidStateError, StaleMessageError } from "../../src/index.js";
-import { TABLE, drain, failure, open, sendAll, take, takeOne, texts } from "./clients.js";
+import { TABLE, open } from "./clients.js";
+import { drain, failure, sendAll, take, takeOne, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 const FIVE = ["1", "2", "3", "4", "5"];

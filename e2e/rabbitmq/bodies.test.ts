@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { CARRIERS, TABLE, open, takeOne } from "./clients.js";
+import { CARRIERS, TABLE, open } from "./clients.js";
+import { takeOne } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 const MIB = 1_048_576;

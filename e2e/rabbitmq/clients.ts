@@ -1,12 +1,5 @@
 /** What the tests against RabbitMQ are run over, and what they read and write with. */
-import {
-  type Client,
-  type ConnectOptions,
-  type Message,
-  type Subscription,
-  type Version,
-  connect,
-} from "../../src/index.js";
+import { type Client, type ConnectOptions, type Version, connect } from "../../src/index.js";
 import { rabbitmq } from "./with-rabbitmq.js";
 
 /** Carriers, by where RabbitMQ has them. */
@@ -36,55 +29,7 @@ export const FOR_BURSTS = { heartBeat: { outgoing: 0 } } as const satisfies Conn
 
 /** Connect to RabbitMQ as guest, by the carrier and with the version of a row of the table. */
 export function open({ carrier, version }: Row, options: ConnectOptions = {}): Promise<Client> {
-  return connect(rabbitmq[carrier], { ...GUEST, versions: [version], ...options });
-}
-
-/** Read so many messages, and leave the subscription as it is. */
-export async function take(subscription: Subscription, count: number): Promise<Message[]> {
-  const messages: Message[] = [];
-  while (messages.length < count) {
-    const { value } = await subscription.next();
-    if (value === undefined) throw new Error(`the subscription ended after ${messages.length} of ${count} messages`);
-    messages.push(value);
-  }
-  return messages;
-}
-
-/** Read one message, and leave the subscription as it is. */
-export async function takeOne(subscription: Subscription): Promise<Message> {
-  for (const message of await take(subscription, 1)) return message;
-  throw new Error("there is no message");
-}
-
-/** The bodies as texts. */
-export function texts(messages: readonly Message[]): string[] {
-  return messages.map((message) => message.text());
-}
-
-/** Send texts, one message each, and wait until the broker has confirmed all. */
-export async function sendAll(client: Client, destination: string, bodies: readonly string[]): Promise<void> {
-  await Promise.all(bodies.map((body) => client.send(destination, body, { receipt: true })));
-}
-
-/** What a promise rejects with. */
-export function failure(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    (value) => new Error(`resolved with ${String(value)}`),
-    (error: unknown) => error,
-  );
-}
-
-/** Read what is left in a queue: everything before a message that is sent to mark its end. */
-export async function drain(client: Client, destination: string): Promise<Message[]> {
-  const mark = `the end of ${destination}`;
-  await client.send(destination, mark, { receipt: true });
-  const subscription = await client.subscribe(destination);
-  const messages: Message[] = [];
-  for await (const message of subscription) {
-    if (message.text() === mark) break;
-    messages.push(message);
-  }
-  return messages;
+  return connect(rabbitmq.endpoints[carrier], { ...GUEST, versions: [version], ...options });
 }
 
 /** Make the broker end the session of a client. Resolves once the client has noticed. */

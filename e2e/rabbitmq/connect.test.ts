@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ConnectError, ServerError, connect } from "../../src/index.js";
-import { CARRIERS, GUEST, TABLE, failure, open } from "./clients.js";
+import { CARRIERS, GUEST, TABLE, open } from "./clients.js";
+import { failure } from "../support/messages.js";
 import { describeRabbitMq, rabbitmq } from "./with-rabbitmq.js";
 
 describeRabbitMq("connecting to RabbitMQ", () => {
@@ -19,7 +20,7 @@ describeRabbitMq("connecting to RabbitMQ", () => {
       expect(error).toMatchObject({
         code: "connect",
         stage: "handshake",
-        message: `${rabbitmq[row.carrier]} refused the connection: Bad CONNECT (Access refused for user 'guest'); check login, passcode and host`,
+        message: `${rabbitmq.endpoints[row.carrier]} refused the connection: Bad CONNECT (Access refused for user 'guest'); check login, passcode and host`,
       });
       const { cause } = error as ConnectError;
       expect(cause).toBeInstanceOf(ServerError);
@@ -29,7 +30,7 @@ describeRabbitMq("connecting to RabbitMQ", () => {
 
     test("is refused for a virtual host that does not exist, and for one that the user may not enter", async () => {
       const refused = (details: string): string =>
-        `${rabbitmq[row.carrier]} refused the connection: Bad CONNECT (${details}); check login, passcode and host`;
+        `${rabbitmq.endpoints[row.carrier]} refused the connection: Bad CONNECT (${details}); check login, passcode and host`;
       expect(await failure(open(row, { host: "nowhere" }))).toMatchObject({
         code: "connect",
         message: refused("Virtual host 'nowhere' access denied"),
@@ -43,28 +44,28 @@ describeRabbitMq("connecting to RabbitMQ", () => {
 
   describe.each(CARRIERS)("over %s", (carrier) => {
     test("agrees on the highest version when all are offered", async () => {
-      await using client = await connect(rabbitmq[carrier], GUEST);
+      await using client = await connect(rabbitmq.endpoints[carrier], GUEST);
       expect(client.session?.version).toBe("1.2");
     });
 
     test("agrees on the highest version of those offered, in whatever order", async () => {
-      await using client = await connect(rabbitmq[carrier], { ...GUEST, versions: ["1.0", "1.1"] });
+      await using client = await connect(rabbitmq.endpoints[carrier], { ...GUEST, versions: ["1.0", "1.1"] });
       expect(client.session?.version).toBe("1.1");
     });
 
     test("enters another virtual host", async () => {
-      await using client = await connect(rabbitmq[carrier], { ...GUEST, host: "other" });
+      await using client = await connect(rabbitmq.endpoints[carrier], { ...GUEST, host: "other" });
       expect(client.state).toBe("connected");
     });
 
     test("logs in with a backslash and a colon in login and passcode when CONNECT is escaped", async () => {
       const secrets = { login: "back\\slash", passcode: "pa\\ss:word" };
-      await using client = await connect(rabbitmq[carrier], { ...secrets, escapeConnect: true });
+      await using client = await connect(rabbitmq.endpoints[carrier], { ...secrets, escapeConnect: true });
       expect(client.state).toBe("connected");
     });
 
     test("can be done again after disconnect, with another session", async () => {
-      await using client = await connect(rabbitmq[carrier], GUEST);
+      await using client = await connect(rabbitmq.endpoints[carrier], GUEST);
       const first = client.session?.session;
       await client.disconnect();
       expect(client.session).toBeUndefined();

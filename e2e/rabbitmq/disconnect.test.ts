@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Status } from "../../src/index.js";
-import { TABLE, drain, open, sendAll, take, texts } from "./clients.js";
+import { TABLE, open } from "./clients.js";
+import { drain, sendAll, take, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 const FIFTY = Array.from({ length: 50 }, (_, index) => String(index));

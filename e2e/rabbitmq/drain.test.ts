@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Client, Message } from "../../src/index.js";
-import { FOR_BURSTS, TABLE, drain, open, sendAll, texts } from "./clients.js";
+import { FOR_BURSTS, TABLE, open } from "./clients.js";
+import { drain, sendAll, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 const ALL = Array.from({ length: 2000 }, (_, index) => String(index));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { TABLE, failure, open, takeOne } from "./clients.js";
+import { TABLE, open } from "./clients.js";
+import { failure, takeOne } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 /** What every version can write, in names and in values. */

@@ -57,7 +57,7 @@ function tapped(dial: Dial, beats: Beats): Dial {
 }
 
 function dialOf({ carrier, version }: Row): Dial {
-  const url = new URL(rabbitmq[carrier]);
+  const url = new URL(rabbitmq.endpoints[carrier]);
   return carrier === "tcp" ? tcp(url) : webSocket(url, { protocols: subprotocolsOf([version]) });
 }
 

@@ -11,7 +11,8 @@ import {
   connect,
 } from "../../src/index.js";
 import { type RabbitMq, rabbitmqctl, startRabbitMq } from "../brokers/rabbitmq.js";
-import { GUEST, type Row, TABLE, drain, failure, take, texts } from "./clients.js";
+import { GUEST, type Row, TABLE } from "./clients.js";
+import { drain, failure, take, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 /** A client that has all kinds of things pending, and notes what happens to them. */
@@ -42,7 +43,7 @@ describeRabbitMq("when RabbitMQ ends the connection", () => {
 
   async function witness(row: Row): Promise<Witness> {
     const heartBeat = { outgoing: 1000, incoming: 1000 };
-    const client = await connect(broker.address[row.carrier], {
+    const client = await connect(broker.address.endpoints[row.carrier], {
       ...GUEST,
       versions: [row.version],
       heartBeat,
@@ -127,7 +128,7 @@ describeRabbitMq("when RabbitMQ ends the connection", () => {
   ): Promise<void> {
     const witnesses = await Promise.all(TABLE.map(witness));
     await end();
-    for (const one of witnesses) check(await endOf(one), broker.address[one.row.carrier], one.row);
+    for (const one of witnesses) check(await endOf(one), broker.address.endpoints[one.row.carrier], one.row);
     await then();
     for (const one of witnesses) await again(one, crashed);
   }

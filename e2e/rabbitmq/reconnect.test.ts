@@ -9,7 +9,8 @@ import {
   connect,
 } from "../../src/index.js";
 import { type RabbitMq, rabbitmqctl, startRabbitMq } from "../brokers/rabbitmq.js";
-import { GUEST, type Row, TABLE, drain, failure, sendAll, takeOne } from "./clients.js";
+import { GUEST, type Row, TABLE } from "./clients.js";
+import { drain, failure, sendAll, takeOne } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 const ALL = Array.from({ length: 200 }, (_, index) => String(index));
@@ -67,7 +68,7 @@ describeRabbitMq("when the session with RabbitMQ is lost", () => {
 
   /** One queue is worked on by a handler, the other one by a reader. */
   async function consumer(row: Row): Promise<Consumer> {
-    const client = await connect(broker.address[row.carrier], {
+    const client = await connect(broker.address.endpoints[row.carrier], {
       ...GUEST,
       versions: [row.version],
       reconnect: () => 200,
@@ -135,7 +136,7 @@ describeRabbitMq("when the session with RabbitMQ is lost", () => {
     /** A client whose credentials can be changed, and the names that it has logged in with. */
     async function changeable(): Promise<{ client: Client; use: (login: string) => void; logins: unknown[] }> {
       let credentials = { login: "guest", passcode: "guest" };
-      const client = await connect(broker.address[row.carrier], {
+      const client = await connect(broker.address.endpoints[row.carrier], {
         versions: [row.version],
         credentials: () => credentials,
         reconnect: () => 0,

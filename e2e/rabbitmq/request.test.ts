@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ConnectionLostError, ReplyTimeoutError, type Status } from "../../src/index.js";
-import { FOR_BURSTS, TABLE, drain, endSession, failure, open, takeOne, texts } from "./clients.js";
+import { FOR_BURSTS, TABLE, endSession, open } from "./clients.js";
+import { drain, failure, takeOne, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 const MANY = Array.from({ length: 300 }, (_, index) => String(index));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Client, type Status } from "../../src/index.js";
-import { FOR_BURSTS, TABLE, drain, open, take, takeOne, texts } from "./clients.js";
+import { FOR_BURSTS, TABLE, open } from "./clients.js";
+import { drain, take, takeOne, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
 
 function receiptsOf(client: Client): string[] {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Client, Message, Status } from "../../src/index.js";
 import { deferred } from "../../src/internal/deferred.js";
 import { rabbitmqctl } from "../brokers/rabbitmq.js";
-import { FOR_BURSTS, TABLE, drain, failure, open, sendAll, take, takeOne, texts } from "./clients.js";
+import { FOR_BURSTS, TABLE, open } from "./clients.js";
+import { drain, failure, sendAll, take, takeOne, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue, rabbitmq } from "./with-rabbitmq.js";
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));

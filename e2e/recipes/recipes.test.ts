@@ -47,6 +47,6 @@ describe("the examples print what they say with the in-memory broker", () => {
 
 describeRabbitMq("the examples print what they say with RabbitMQ", () => {
   it.each(withBroker)("$page: $title", async ({ code, prints }) => {
-    expect(await runRecipe(code, rabbitmq)).toEqual(prints);
+    expect(await runRecipe(code, rabbitmq.endpoints)).toEqual(prints);
   });
 });
