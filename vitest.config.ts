@@ -19,6 +19,9 @@ const web = {
   "#tcp": source("adapters/tcp.unavailable.ts"),
 };
 
+/** What is run against every broker. */
+const BROKERS = ["e2e/conformance/*.test.ts"];
+
 const projects: TestProjectConfiguration[] = [
   {
     resolve: { alias: node },
@@ -29,10 +32,21 @@ const projects: TestProjectConfiguration[] = [
     test: {
       name: "e2e",
       include: ["e2e/**/*.test.ts"],
-      exclude: ["e2e/package/**"],
+      exclude: ["e2e/package/**", ...BROKERS],
       globalSetup: ["e2e/global-setup.ts"],
       testTimeout: 60_000,
       hookTimeout: 120_000,
+    },
+  },
+  {
+    resolve: { alias: node },
+    test: {
+      name: "brokers",
+      include: BROKERS,
+      globalSetup: ["e2e/brokers/start-all.ts"],
+      testTimeout: 60_000,
+      hookTimeout: 300_000,
+      maxConcurrency: 16,
     },
   },
   {

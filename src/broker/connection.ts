@@ -159,7 +159,7 @@ export class ServedConnection implements BrokerConnection {
       if (error.reason === "version-mismatch") {
         const version = acceptVersionOf(this.#parts.options.versions);
         this.#service.refuse(new Refusal(error.message, "version"), undefined, { version });
-      } else this.error({ message: error.message, close: true });
+      } else this.#service.malformed(error.message);
     }
   }
 

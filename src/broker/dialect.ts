@@ -25,6 +25,8 @@ export interface Dialect {
   readonly nack: "requeue" | "dead-letter";
   /** Which errors end the connection: all of them, as STOMP 1.2 has it ("ERROR"), or only broken octets. */
   readonly errorsEnd: "always" | "malformed";
+  /** Whether octets that are no frame, or a frame that is out of place, get an ERROR before the connection ends. */
+  readonly tellsOfMalformed: boolean;
   /** What is done otherwise about a refusal, by its reason. */
   readonly refusals: Readonly<Partial<Record<RefusalReason, RefusalManner>>>;
   /** Whether a refused CONNECT ends the connection; RabbitMQ leaves it open until its login time-out. */
@@ -108,6 +110,7 @@ const STRICT: Dialect = {
   heartBeat: { outgoing: 10_000, incoming: 10_000 },
   nack: "requeue",
   errorsEnd: "always",
+  tellsOfMalformed: true,
   refusals: {},
   refusalEnds: true,
   errorNamesReceipt: true,
@@ -144,6 +147,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     server: "RabbitMQ/3.10.8",
     heartBeat: "in-seconds",
     errorsEnd: "malformed",
+    tellsOfMalformed: false,
     refusals: {
       connect: { message: "Bad CONNECT" },
       version: { message: "Version mismatch" },

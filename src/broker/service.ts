@@ -98,13 +98,19 @@ export class Service {
       ["receipt-id", receipt],
     ] as const;
     const closes = close ?? (this.#wire.isConnected ? dialect.errorsEnd === "always" : dialect.refusalEnds);
+    if (confirmed === "before") this.#receipt(frame); // it is no last word
     if (!closes || this.#hasLastWords) {
-      if (confirmed === "before") this.#receipt(frame);
       // Without a length the first NUL would end the body.
       this.#wire.write("ERROR", [...own, ...others], body, dialect.errorHasLength || body.includes("\0"));
       if (confirmed === "after") this.#receipt(frame);
     }
     if (closes) this.#wire.leave();
+  }
+
+  /** End the connection, for what came is no frame, or one that is out of place. */
+  malformed(message: string): void {
+    if (this.#parts.options.dialect.tellsOfMalformed) this.error({ message, close: true });
+    else this.#wire.leave();
   }
 
   /** Answer a refusal, of `frame` if there is one, as the dialect has it. */

@@ -66,7 +66,7 @@ describe("the dialect of RabbitMQ", () => {
     expect(client.ended).toBeUndefined();
     await using other = await RawClient.dial(broker);
     other.sayRaw("GET / HTTP/1.1\r\n\r\n\0");
-    expect(brief(await other.heard())[0]).toMatch(/^ERROR /);
+    expect(await other.heard()).toEqual([]);
     expect(other.ended).toEqual({ reason: undefined });
   });
 

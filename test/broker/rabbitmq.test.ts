@@ -201,7 +201,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     const [message] = await client.subscribe("/queue/a", { ack });
     if (ack === "client") expect(await client.settle("ACK", message)).toEqual([]);
     const heard = await client.settle("ACK", message, { receipt: "r" });
-    expect(brief(heard)).toEqual(last("RECEIPT r", "ERROR precondition_failed"));
+    expect(brief(heard)).toEqual(["RECEIPT r", ...last("ERROR precondition_failed")]);
     expect(client.ended).toEqual({ reason: undefined });
   });
 
