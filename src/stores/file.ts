@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { SendStore } from "../store.js";
 import { makeFolder } from "./file-folder.js";
 import { lockFolder } from "./file-lock.js";
-import { openFileLog } from "./file-log.js";
+import { type FileLog, openFileLog } from "./file-log.js";
 import { GroupedStore, type OpenedMedium } from "./grouped-store.js";
 
 export type { SendStore, StoredSend } from "../store.js";
@@ -57,6 +57,9 @@ export function fileStore(path: string, options: FileStoreOptions = {}): SendSto
   return new GroupedStore(`the store in ${folder}`, () => openFolder(folder, compactAt, onDamage));
 }
 
+/** The logs that are open, so that none is collected: Node (from 26 on) and Bun end a process whose open file is. */
+const OPEN_LOGS = new Set<FileLog>();
+
 async function openFolder(
   folder: string,
   compactAt: number,
@@ -69,7 +72,11 @@ async function openFolder(
     await rm(join(folder, "sends.log.new"), { force: true });
     const { log, sends } = await openFileLog(folder, { compactAt, onDamage });
     await log.tidy();
-    const close = (): Promise<void> => log.close().finally(() => lock.release());
+    OPEN_LOGS.add(log);
+    const close = (): Promise<void> => {
+      OPEN_LOGS.delete(log);
+      return log.close().finally(() => lock.release());
+    };
     return { sends, medium: { write: (changes) => log.write(changes), tidy: () => log.tidy(), close } };
   } catch (error) {
     await lock.release();

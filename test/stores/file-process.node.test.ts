@@ -128,6 +128,33 @@ test("a process ends although it has a store open", async () => {
   expect(keysOf(await contentsOf(place.store()))).toEqual(["a"]);
 });
 
+test("a store that nobody has any more stays open", async () => {
+  await using place = await placeInFiles();
+  const file = join(built, "forgetful.mjs");
+  await writeFile(
+    file,
+    `import { fileStore } from "./file.mjs";
+    process.on("warning", ({ message }) => console.log(message));
+    const collected = new Promise((resolve) => {
+      globalThis.registry = new FinalizationRegistry(resolve);
+    });
+    await (async () => {
+      const store = fileStore(process.argv[2]);
+      registry.register(store);
+      await store.open();
+    })();
+    const timer = setInterval(gc, 10);
+    await collected;
+    clearInterval(timer);
+    for (let more = 0; more < 3; more++) await new Promise((resolve) => setImmediate(() => resolve(gc()))); // what belonged to it
+    console.log("collected");`,
+  );
+  await using child = await start(process.execPath, ["--expose-gc", file, place.folder]);
+  // A file that is collected while it is open is closed with a warning, and in later versions of Node ends the process.
+  expect(await child.lines.next()).toMatchObject({ value: "collected" });
+  expect(await endOf(child.process)).toBe(0);
+}, 20_000);
+
 test("what a process was told to be kept is there after it was killed, and nothing comes back that it was told to be forgotten", async () => {
   await using place = await placeInFiles();
   const added = new Set<string>();
