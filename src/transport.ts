@@ -21,6 +21,11 @@ export interface TransportSink {
 export interface Transport {
   /** `"messages"`: one `send` is one message of the carrier (WebSocket). `"stream"`: only the order of octets counts (TCP). */
   readonly kind: "messages" | "stream";
+  /**
+   * Whether only text can be sent, as over SockJS; only for the kind `"messages"`. A body that is not UTF-8 is refused then, before
+   * anything of it is sent. Absent: octets can be sent too.
+   */
+  readonly textOnly?: boolean;
   /** Whom it is connected to, for messages to people, without credentials: `stomp://127.0.0.1:61613`. */
   readonly peer: string;
   /** Octets handed to `send` and not yet written. An estimate is enough. */

@@ -73,7 +73,7 @@ class LikeSocket implements PlatformSocket {
   readonly #peer: string;
   readonly #events: PlatformEvents;
   /** Such a socket would send the names of the octets, or worse. */
-  readonly #textOnly: boolean;
+  readonly textOnly: boolean;
   #state: "opening" | "open" | "gone" = "opening";
   #drained: Deferred<void> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
@@ -82,9 +82,9 @@ class LikeSocket implements PlatformSocket {
     this.#socket = socket;
     this.#peer = peer;
     this.#events = events;
-    this.#textOnly = !("binaryType" in socket);
+    this.textOnly = !("binaryType" in socket);
     // Before anything can arrive: the default is Blob on most platforms, which can only be read asynchronously.
-    if (!this.#textOnly) socket.binaryType = "arraybuffer";
+    if (!this.textOnly) socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
     socket.onmessage = (event: LikeEvent) => this.#received(event.data);
     socket.onerror = (event?: LikeEvent) => this.#failed(event);
@@ -99,7 +99,7 @@ class LikeSocket implements PlatformSocket {
   }
 
   send(chunk: Uint8Array | string): void {
-    const message = this.#textOnly && typeof chunk !== "string" ? utf8Of(chunk) : chunk;
+    const message = this.textOnly && typeof chunk !== "string" ? utf8Of(chunk) : chunk;
     if (message === undefined) {
       this.#break(new Error("the socket carries text only, and a message to be sent is not UTF-8"));
       return;

@@ -55,20 +55,27 @@ export function openWebSocket(
   }
 }
 
-/** Take over a WebSocket that a server has accepted. `stream` is what is under it. */
+/** Take over a WebSocket that a server has accepted. `stream` is what is under it. Texts come as texts, unlike to clients. */
 export function acceptWebSocket(
   socket: WebSocket,
   stream: Duplex,
-  accepted: Omit<NodeSocketTerms, "protocols">,
+  accepted: Omit<NodeSocketTerms, "protocols" | "textAsText">,
   events: Omit<PlatformEvents, "opened" | "failed">,
 ): PlatformSocket {
   const nothing = (): void => undefined;
-  const node = new NodeSocket(socket, { ...accepted, protocols: [] }, { ...events, opened: nothing, failed: nothing });
+  const node = new NodeSocket(
+    socket,
+    { ...accepted, protocols: [], textAsText: true },
+    { ...events, opened: nothing, failed: nothing },
+  );
   node.opened(stream);
   return node;
 }
 
-type NodeSocketTerms = Pick<WebSocketRequest, "peer" | "protocols" | "maxMessageSize">;
+interface NodeSocketTerms extends Pick<WebSocketRequest, "peer" | "protocols" | "maxMessageSize"> {
+  /** Whether text is handed on as such, and not as its octets. */
+  readonly textAsText?: boolean;
+}
 
 /** Where messages are compressed, `drained` waits while more octets than this are not written. */
 const HIGH_WATER_MARK = 65_536;
@@ -96,7 +103,10 @@ class NodeSocket implements PlatformSocket {
       events.opened(socket.protocol);
     });
     // `ws` delivers one Buffer with binaryType "nodebuffer", its default; text as well as binary.
-    socket.on("message", (data) => events.message(data as Buffer));
+    socket.on("message", (data, isBinary) => {
+      const octets = data as Buffer;
+      events.message(request.textAsText === true && !isBinary ? octets.toString() : octets);
+    });
     socket.on("error", (error) => this.#failed(error));
     socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
   }
@@ -172,7 +182,9 @@ class NodeSocket implements PlatformSocket {
       this.#fail(openError(peer, reason));
       return;
     }
-    this.#carriedBy(response.socket);
+    // Bun has a `ws` of its own, which does not show what is under it.
+    const stream: Duplex | null = response.socket;
+    if (stream !== null) this.#carriedBy(stream);
   }
 
   #carriedBy(stream: Duplex): void {

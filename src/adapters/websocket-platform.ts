@@ -4,6 +4,8 @@
 export interface PlatformSocket {
   /** Octets handed over and not yet written. */
   readonly buffered: number;
+  /** Whether it can send text only. Absent: octets too. */
+  readonly textOnly?: boolean;
   send(chunk: Uint8Array | string): void;
   /** Resolves once `buffered` is low again, or the socket is gone. */
   drained(): Promise<void>;

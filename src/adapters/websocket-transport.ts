@@ -30,6 +30,10 @@ export class WebSocketTransport implements Transport {
     return this.#inlet.ended ? 0 : (this.#socket?.buffered ?? 0);
   }
 
+  get textOnly(): boolean {
+    return this.#socket?.textOnly === true;
+  }
+
   /** Say what it is over: once, before anything is received. */
   attach(socket: PlatformSocket): void {
     this.#socket = socket;

@@ -69,7 +69,11 @@ export class FrameWriter {
     const bytes = body instanceof Uint8Array ? body : new Uint8Array(body);
     if (this.#transport.kind === "messages") {
       // ActiveMQ takes text messages only: binary ones are for what is no text.
-      this.#put(this.#session.encode(command, headers, utf8Text(bytes) ?? bytes, contentLength));
+      const text = utf8Text(bytes);
+      if (text === undefined && this.#transport.textOnly === true) {
+        throw new TypeError("the body is not UTF-8, and this transport carries text only");
+      }
+      this.#put(this.#session.encode(command, headers, text ?? bytes, contentLength));
     } else if (bytes.length >= LARGE_BODY && contentLength) {
       this.#put(this.#session.encodeHead(command, headers, bytes.length));
       this.#put(bytes);

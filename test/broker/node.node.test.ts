@@ -195,6 +195,15 @@ describe("over WebSocket", () => {
     expect(await closed).toBe(1000);
   });
 
+  it.each(["strict", "rabbitmq", "activemq", "spring"] as const)("is served in the dialect %s", async (dialect) => {
+    await using broker = new Broker({ dialect });
+    await using served = await serve(broker, { tcpPort: false });
+    await using client = await connect(urlOf(served, "ws"), { receiptTimeout: 1000 });
+    const subscription = await client.subscribe("/topic/news");
+    await client.send("/topic/news", "grün");
+    expect((await subscription.next()).value?.text()).toBe("grün");
+  });
+
   it("a frame is one message: text if its body is text, and binary if not", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
