@@ -30,7 +30,8 @@ export interface SubscribeOptions extends ReceiptOptions {
   readonly headers?: HeadersInit;
   /**
    * How many messages the broker may send ahead of what is acknowledged: `prefetch-count` on RabbitMQ, `activemq.prefetchSize`
-   * on ActiveMQ; both on a broker that does not say what it is. Has a meaning in the modes with acknowledgement.
+   * on ActiveMQ; both on a broker that does not say what it is. Artemis counts octets (`consumer-window-size`): with 1 it sends one
+   * message at a time, with more that many KiB of them. Has a meaning in the modes with acknowledgement.
    * @default what the broker does
    */
   readonly prefetch?: number;

@@ -10,13 +10,17 @@ describe("the header that bounds what a broker sends ahead", () => {
   test.each([
     ["RabbitMQ/4.1.0", [RABBIT]],
     ["ActiveMQ/6.1.2", [ACTIVE]],
-    ["ActiveMQ-Artemis/2.30.0 ActiveMQ Artemis Messaging Engine", [RABBIT, ACTIVE]],
+    ["ActiveMQ-Artemis/2.30.0 ActiveMQ Artemis Messaging Engine", [["consumer-window-size", 7168]]],
     ["rabbitmq/4", [RABBIT, ACTIVE]],
     [undefined, [RABBIT, ACTIVE]],
   ])("is the one that the broker knows, or both: %s", (server, expected) => {
     expect(prefetchHeaders(7, server)).toEqual(expected);
     expect(prefetchHeaders(undefined, server)).toEqual([]);
   });
+});
+
+test("a prefetch of one is a window of none on Artemis: one message at a time", () => {
+  expect(prefetchHeaders(1, "ActiveMQ-Artemis/2.56.0")).toEqual([["consumer-window-size", 0]]);
 });
 
 describe("prefetch", () => {
