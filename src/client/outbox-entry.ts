@@ -35,6 +35,12 @@ export interface Entry {
   wasSent: boolean;
   /** How many sessions ended, as if in answer to it, while it was the only one in flight. */
   strikes: number;
+  /** When the first of them did, in ms of `performance.now()`. */
+  struckAt: number;
+  /** How many times the time of a receipt it has waited for its own, in this session. */
+  lates: number;
+  /** Whether a session was given up because its receipt did not come. */
+  wasGivenUp: boolean;
   /** How many ERRORs had come in the session when it was sent. */
   errorsBefore: number;
 }
@@ -77,6 +83,9 @@ function entryOf(send: StoredSend, wait: EntryWait): Entry {
     keeping: undefined,
     wasSent: false,
     strikes: 0,
+    struckAt: 0,
+    lates: 0,
+    wasGivenUp: false,
     errorsBefore: 0,
   };
 }

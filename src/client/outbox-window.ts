@@ -11,6 +11,8 @@ export interface OutboxWindowHost {
   readonly most: number;
   /** After how long a receipt is late, in ms. */
   readonly receiptTimeout: number;
+  /** Whether another session follows one that is given up. */
+  readonly renews: boolean;
   /** Whether the session may end because of a subscription. */
   isResubscribing(): boolean;
   /** Take the message that is to be sent next, if it may be sent by now. */
@@ -25,12 +27,18 @@ export interface OutboxWindowHost {
 
 /** So often a session must end because of a message. */
 const MOST_STRIKES = 3;
+/** For so long, in ms, sessions must end without a word before that is because of a message: brokers in trouble close them too. */
+const LONGEST_DOUBT = 15_000;
+/** After how many times the time of a receipt a session is given up for a fresh one, at first and at most. */
+const FIRST_PATIENCE = 2;
+const MOST_PATIENCE = 64;
 const DONE = Promise.resolve();
 
 /**
  * Sends messages over the session that there is, as many at a time as may be. When a session ends as if in answer to what was
  * in flight, those go one at a time in the next, and after the subscriptions, until they are confirmed; who is alone in
- * flight when three sessions end is rejected, and the others get through.
+ * flight when three sessions end is rejected, and the others get through. A session in which a receipt stays out for too long is
+ * given up: RabbitMQ never confirms what a queue refused that had lost its leader.
  */
 export class OutboxWindow {
   readonly #host: OutboxWindowHost;
@@ -50,6 +58,8 @@ export class OutboxWindow {
   #lastError: ServerError | undefined;
   /** Whether an ERROR named a message in this session. */
   #hasRefused = false;
+  /** How many times the time of a receipt the next one is waited for. It grows: a broker that is short of memory confirms nothing for hours. */
+  #patience = FIRST_PATIENCE;
 
   constructor(host: OutboxWindowHost) {
     this.#host = host;
@@ -131,6 +141,7 @@ export class OutboxWindow {
     const waiter = {
       promise: DONE,
       resolve: () => {
+        if (entry.wasGivenUp || this.#inFlight.size === 1) this.#patience = FIRST_PATIENCE;
         this.#host.confirmed(entry);
       },
       reject: (error: unknown) => {
@@ -139,6 +150,7 @@ export class OutboxWindow {
     };
     entry.state = "in-flight";
     entry.errorsBefore = this.#errors;
+    entry.lates = 0;
     this.#inFlight.add(entry);
     try {
       const pairs = [["destination", destination], ...headers, ["receipt", id]] as const;
@@ -161,16 +173,32 @@ export class OutboxWindow {
 
   /** A RECEIPT that is late comes yet (RabbitMQ holds them back for want of memory), unless the broker has complained since. */
   #late(entry: Entry): void {
-    if (this.#connection?.isOpen !== true) return; // the session is about to end, and the next one sends it again
-    const { receiptTimeout } = this.#host;
+    const connection = this.#connection;
+    if (connection?.isOpen !== true) return; // the session is about to end, and the next one sends it again
+    const { receiptTimeout, renews } = this.#host;
+    const { id, what } = entry.wait;
     const error = this.#lastError;
     if (error === undefined || entry.errorsBefore === this.#errors) {
+      // What is still on its way out is not late: a large body takes its time on a thin line.
+      entry.lates = connection.isCrowded ? 0 : entry.lates + 1;
       this.#lateness.set(entry, receiptTimeout);
+      if (renews && entry.lates >= this.#patience) this.#giveUp(connection, entry);
       return;
     }
-    const { id, what } = entry.wait;
     const message = `no receipt of ${what} within ${receiptTimeout} ms, and an ERROR came since: ${error.message}`;
     this.#host.failed(entry, new ReceiptTimeoutError(message, id, receiptTimeout, { cause: error }));
+  }
+
+  /** Give a session up in which a receipt stays out: in another one, perhaps with another node of a cluster, it comes. */
+  #giveUp(connection: Connection, entry: Entry): void {
+    const { id, what } = entry.wait;
+    const time = entry.lates * this.#host.receiptTimeout;
+    const cause = new ReceiptTimeoutError(`no receipt of ${what} within ${time} ms`, id, time);
+    entry.wasGivenUp = true;
+    this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE);
+    connection.abort(
+      new ConnectionLostError(`the session is given up for a fresh one: ${cause.message}`, "unknown", { cause }),
+    );
   }
 
   /** The session has ended over what was in flight. */
@@ -179,6 +207,11 @@ export class OutboxWindow {
     const [only] = inFlight;
     if (only === undefined || inFlight.length > 1 || this.#host.isResubscribing()) return;
     only.strikes++;
-    if (only.strikes >= MOST_STRIKES) this.#host.failed(only, answerOf(reason));
+    if (only.strikes === 1) only.struckAt = performance.now();
+    if (only.strikes < MOST_STRIKES) return;
+    const answer = answerOf(reason);
+    const doubt = Math.min(this.#host.receiptTimeout, LONGEST_DOUBT);
+    const isSure = answer instanceof ServerError || performance.now() - only.struckAt >= doubt;
+    if (isSure) this.#host.failed(only, answer);
   }
 }

@@ -33,7 +33,7 @@ export class Outbox {
 
   /** `isResubscribing`: whether the session may end because of a subscription. */
   constructor(context: ClientContext, isResubscribing: () => boolean) {
-    const { outbox, receiptTimeout } = context.options;
+    const { outbox, receiptTimeout, reconnect } = context.options;
     this.#context = context;
     this.#store = new OutboxStore(outbox.store, {
       opened: (kept) => {
@@ -46,6 +46,7 @@ export class Outbox {
     this.#window = new OutboxWindow({
       most: outbox.inFlight,
       receiptTimeout,
+      renews: reconnect !== false,
       isResubscribing,
       take: () => this.#take(),
       putBack: (entries) => {
