@@ -52,6 +52,8 @@ export class Connection {
   #server: string | undefined;
   #state: "open" | "closing" | "ended" = "open";
   #isClosing = false;
+  /** The id of the receipt of DISCONNECT, once that is sent. */
+  #farewell: string | undefined;
   #reason: StompError | undefined;
   #lastError: { readonly error: ServerError; readonly at: number } | undefined;
   #whenEnded: Deferred<void> = deferred();
@@ -197,10 +199,11 @@ export class Connection {
     for (const step of before) await unlessOver(step());
     if (!this.#hasEnded()) this.#state = "closing";
     this.#holdOrRead();
-    await unlessOver(this.#receipts.whenEmpty());
+    await unlessOver(this.#receipts.whenComplete());
     try {
       if (!this.#hasEnded()) {
         const awaited = { id: receiptId, what: "DISCONNECT", timeout: Infinity, signal: undefined };
+        this.#farewell = receiptId;
         const receipt = this.#receipts.wait(awaited).catch(() => undefined);
         this.#write("DISCONNECT", [...headerPairs(headers), ["receipt", receiptId]], "", true);
         await unlessOver(receipt);
@@ -304,6 +307,8 @@ export class Connection {
   }
 
   #serverError(frame: ServerFrame): void {
+    // DISCONNECT is answered, and all is said. Spring's relay goes on to tell that its own connection has ended.
+    if (this.#farewell !== undefined && !this.#receipts.has(this.#farewell)) return;
     const error = serverErrorOf(frame);
     if (this.#session.phase === "refused") {
       this.#end(error);

@@ -88,8 +88,9 @@ export interface ClientOptions {
    */
   readonly heartBeat?: Partial<HeartBeat> | false;
   /**
-   * The broker is taken for dead when nothing came for the agreed time multiplied by this.
-   * @default 2
+   * The broker is taken for dead when nothing came for the agreed time multiplied by this. Less than 2 is for brokers known to be
+   * prompt: ActiveMQ Classic looks whether something was sent once in the agreed time, so that its beats come up to twice as late.
+   * @default 3
    */
   readonly heartBeatTolerance?: number;
   /**

@@ -11,6 +11,8 @@ export interface ReceiptWait {
   /** In ms; perhaps `Infinity`. */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
+  /** Whether the session may end in order before it comes: a broker that answers no receipts is not to delay that. @default false */
+  readonly isOptional?: boolean;
   /** Is settled at once, where the microtasks of a promise would be too late. @default a promise of its own */
   readonly waiter?: Deferred<void>;
 }
@@ -19,6 +21,7 @@ interface Pending {
   readonly waiter: Deferred<void>;
   readonly what: string;
   readonly timeout: number;
+  readonly isOptional: boolean;
   readonly unlisten: (() => void) | undefined;
 }
 
@@ -32,7 +35,9 @@ export class Receipts {
     this.#expire(id);
   });
   readonly #changed: () => void;
-  #whenEmpty: Deferred<void> | undefined;
+  /** How many there are that are not optional, and who waits for there to be none. */
+  #required = 0;
+  #whenComplete: Deferred<void> | undefined;
 
   /** `changed` is called when the first receipt is waited for, and when the last one is settled. */
   constructor(changed: () => void) {
@@ -50,7 +55,7 @@ export class Receipts {
   }
 
   /** Wait for a receipt. */
-  wait({ id, what, timeout, signal, waiter = deferred() }: ReceiptWait): Promise<void> {
+  wait({ id, what, timeout, signal, isOptional = false, waiter = deferred() }: ReceiptWait): Promise<void> {
     let unlisten: (() => void) | undefined;
     if (signal !== undefined) {
       const aborted = (): void => {
@@ -61,7 +66,8 @@ export class Receipts {
         signal.removeEventListener("abort", aborted);
       };
     }
-    this.#pending.set(id, { waiter, what, timeout, unlisten });
+    this.#pending.set(id, { waiter, what, timeout, isOptional, unlisten });
+    if (!isOptional) this.#required++;
     this.#deadlines.set(id, timeout);
     if (this.#pending.size === 1) this.#changed();
     return waiter.promise;
@@ -93,11 +99,11 @@ export class Receipts {
     }
   }
 
-  /** Resolves when no receipt is waited for. */
-  whenEmpty(): Promise<void> {
-    if (this.#pending.size === 0) return Promise.resolve();
-    this.#whenEmpty ??= deferred<void>();
-    return this.#whenEmpty.promise;
+  /** Resolves when no receipt is waited for but optional ones. */
+  whenComplete(): Promise<void> {
+    if (this.#required === 0) return Promise.resolve();
+    this.#whenComplete ??= deferred<void>();
+    return this.#whenComplete.promise;
   }
 
   #expire(id: string): void {
@@ -113,11 +119,11 @@ export class Receipts {
     this.#pending.delete(id);
     this.#deadlines.delete(id);
     pending.unlisten?.();
-    if (this.#pending.size === 0) {
-      this.#whenEmpty?.resolve();
-      this.#whenEmpty = undefined;
-      this.#changed();
+    if (!pending.isOptional && --this.#required === 0) {
+      this.#whenComplete?.resolve();
+      this.#whenComplete = undefined;
     }
+    if (this.#pending.size === 0) this.#changed();
     return pending;
   }
 }

@@ -52,7 +52,7 @@ export interface ResolvedOutbox {
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const headers = options.headers ?? {};
   if (typeof headers !== "function") checkConnectHeaders(headers);
-  const tolerance = options.heartBeatTolerance ?? 2;
+  const tolerance = options.heartBeatTolerance ?? 3;
   if (!(tolerance >= 1)) throw new RangeError(`heartBeatTolerance must be at least 1, not ${String(tolerance)}`);
   return {
     credentials: resolveCredentials(options),

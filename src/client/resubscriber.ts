@@ -132,7 +132,7 @@ export class Resubscriber {
     this.#deadlines.set(subscription, TRIAL);
     const id = this.#host.receiptId();
     const what = `SUBSCRIBE to ${subscription.destination}`;
-    const wait = { id, what, timeout: this.#host.receiptTimeout, signal: undefined };
+    const wait = { id, what, timeout: this.#host.receiptTimeout, signal: undefined, isOptional: true };
     // At once: SUBSCRIBEs go out before all else. What `send` throws is a rejection too.
     new Promise<void>((resolve) => {
       resolve(connection.send("SUBSCRIBE", subscribePairs(subscription, connection.server, id), "", true, wait));

@@ -135,8 +135,9 @@ export class SessionSettler implements Settler {
       // STOMP 1.2, "ACK": the id is that of the `ack` header of the MESSAGE.
       pairs.push(["id", message.headers.get("ack") ?? message.messageId]);
     } else {
-      pairs.push(["message-id", message.messageId]);
-      if (version === "1.1") pairs.push(["subscription", this.#subscription.id]);
+      // In 1.0 the subscription need not be named. Unnamed, ActiveMQ Classic counts a message that an earlier subscription
+      // of the session gave back as on its way for ever, and sends one less ahead.
+      pairs.push(["message-id", message.messageId], ["subscription", this.#subscription.id]);
     }
     if (transaction !== undefined) pairs.push(["transaction", transaction]);
     addHeaders(pairs, headers, command, OWN_HEADERS);

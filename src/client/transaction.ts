@@ -76,7 +76,8 @@ export class Transaction implements AsyncDisposable {
 
   /**
    * Acknowledge a message as part of it. Until its end nobody else can settle the message (in the mode `client`, any of the
-   * subscription), and when it is aborted the message can be settled again. Artemis ignores an ACK in a transaction.
+   * subscription), and when it is aborted the message can be settled again. On Artemis an ACK
+   * counts at once, whatever becomes of the transaction.
    *
    * Rejects as `send` and {@link Message.ack} do.
    */

@@ -195,7 +195,7 @@ describe("a lost connection", () => {
     );
     const reasons: unknown[] = [];
     client.onStatus((status) => status.type === "disconnected" && reasons.push(status.reason));
-    await vi.advanceTimersByTimeAsync(2100);
+    await vi.advanceTimersByTimeAsync(3100);
     broker.transport.send("HELLO\n\n\0");
     await vi.advanceTimersByTimeAsync(1);
     broker.send("ERROR", { message: "go away" });

@@ -62,6 +62,22 @@ function live(broker: ScriptedBroker): string[] {
 }
 
 describe("after a lost connection a subscription", () => {
+  test("whose receipt never comes, as from Spring's simple broker, does not delay disconnect", async () => {
+    const { broker, client } = await kept({
+      receipts: false,
+      onFrame: ({ command, headers }, self) => {
+        if (command === "DISCONNECT") self.send("RECEIPT", { "receipt-id": headers.get("receipt") ?? "" });
+      },
+    });
+    await client.subscribe("/topic/a");
+    await drop(broker);
+    expect(client.metrics()).toMatchObject({ connects: 2, receiptsPending: 1 });
+    const begin = Date.now();
+    await client.disconnect();
+    expect(Date.now() - begin).toBe(0);
+    expect(sessions(broker).at(-1)).toEqual(["CONNECT", "SUBSCRIBE sub-1", "DISCONNECT"]);
+  });
+
   test("is made again with the same id, ack mode and headers, and a receipt that proves it", async () => {
     const { broker, client } = await kept({ connected: { server: "RabbitMQ/4.0.5" } });
     const { id } = await client.subscribe("/queue/a", {

@@ -46,6 +46,24 @@ describe("disconnect", () => {
     expect(broker.of("DISCONNECT")).toHaveLength(1);
   });
 
+  test("is over with the receipt: an ERROR that follows it, as from Spring's relay, is not told", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    const disconnecting = client.disconnect();
+    await settled();
+    const receipt = broker.of("DISCONNECT")[0]?.headers.get("receipt") ?? "";
+    broker.send("ERROR", { message: "before it" });
+    broker.send("RECEIPT", { "receipt-id": receipt });
+    broker.send("ERROR", { message: "Connection to broker closed." });
+    await disconnecting;
+    expect(told.map((status) => (status.type === "server-error" ? status.error.message : status.type))).toEqual([
+      "disconnecting",
+      "before it",
+      "disconnected",
+    ]);
+  });
+
   test("does not wait longer than its time-out for a broker that never answers", async () => {
     const { broker, client } = await connected({ receipts: false });
     const pending = failure(client.send("/queue/a", "x", { receipt: "r" }));

@@ -97,7 +97,7 @@ describe("status", () => {
     await settled();
     await client.disconnect();
     await client.connect();
-    await vi.advanceTimersByTimeAsync(2000);
+    await vi.advanceTimersByTimeAsync(3000);
     expect(called).toEqual([
       "on_connecting",
       "on_send CONNECT",

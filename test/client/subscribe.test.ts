@@ -216,7 +216,13 @@ describe("the end of a subscription", () => {
 
 describe("acknowledging", () => {
   test.each([
-    ["1.0", [["message-id", "m-1"]]],
+    [
+      "1.0", // ActiveMQ needs the subscription to count what may be on its way
+      [
+        ["message-id", "m-1"],
+        ["subscription", "sub-1"],
+      ],
+    ],
     [
       "1.1",
       [
