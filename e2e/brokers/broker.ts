@@ -1,7 +1,7 @@
 /** What the tests know of a broker, whichever it is. */
 
-/** How a broker is reached. `tls` and `wss` have a certificate that is its own authority. */
-export type Carrier = "tcp" | "tls" | "ws" | "wss";
+/** How a broker is reached. `tls` and `wss` have a certificate that is its own authority. `sockjs`: over a WebSocket of SockJS. */
+export type Carrier = "tcp" | "tls" | "ws" | "wss" | "sockjs";
 
 /** Where a running broker is: plain data, to be handed to other processes. */
 export interface BrokerAddress {

@@ -6,6 +6,9 @@ import { type Server, connect, createServer } from "node:net";
 const LOWEST = 16_384;
 const HIGHEST = 32_767;
 
+/** What was found before: it may be that nothing listens there yet. */
+const found = new Set<number>();
+
 /** Find ports of the loopback interface that nothing listens on, all at once so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const held = await Promise.all(Array.from({ length: count }, holdPort));
@@ -16,6 +19,8 @@ export async function freePorts(count: number): Promise<number[]> {
 async function holdPort(): Promise<{ server: Server; port: number }> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST);
+    if (found.has(port)) continue;
+    found.add(port);
     const server = createServer();
     const listening = once(server, "listening").then(
       () => true,

@@ -20,7 +20,7 @@ const START_TIME = 90_000;
 
 /** Where a node listens, and what its tool needs: plain data, to be handed to other processes. */
 export interface RabbitMqAddress extends BrokerAddress {
-  readonly endpoints: Readonly<Record<Carrier, string>>;
+  readonly endpoints: Readonly<Record<Exclude<Carrier, "sockjs">, string>>;
   readonly stompPort: number;
   readonly wsPort: number;
   readonly ca: string;
@@ -32,7 +32,15 @@ export interface RabbitMqAddress extends BrokerAddress {
 }
 
 /** RabbitMQ, as Debian packages it. */
-export const RABBITMQ: BrokerKind = { name: "RabbitMQ", ensure: ensureRabbitMq, start: startRabbitMq };
+export const RABBITMQ: BrokerKind = { name: "RabbitMQ", ensure: ensureRabbitMq, start: () => startRabbitMq() };
+
+/** What nodes have in common that form a cluster. */
+export interface Membership {
+  readonly epmdPort: number;
+  readonly cookie: string;
+  /** The node whose cluster this one is to join; `undefined`: it is the first. */
+  readonly joins: string | undefined;
+}
 
 /** Make sure that RabbitMQ is there. Resolves with what is wrong where it cannot be had. */
 export async function ensureRabbitMq(): Promise<string | undefined> {
@@ -42,9 +50,9 @@ export async function ensureRabbitMq(): Promise<string | undefined> {
   return isExecutable(SERVER) ? undefined : `rabbitmq-server was installed, but is not in ${BIN}`;
 }
 
-/** Start a node. Resolves once it takes logins. */
-export async function startRabbitMq(): Promise<RabbitMq> {
-  const [stompPort = 0, tlsPort = 0, wsPort = 0, wssPort = 0, epmdPort = 0, distPort = 0] = await freePorts(6);
+/** Start a node, by itself or as a member of a cluster. Resolves once it takes logins. */
+export async function startRabbitMq(member?: Membership): Promise<RabbitMq> {
+  const [stompPort = 0, tlsPort = 0, wsPort = 0, wssPort = 0, distPort = 0, ownEpmd = 0] = await freePorts(6);
   const base = await mkdtemp(path.join(tmpdir(), "stompede-rabbitmq-"));
   const [{ cert, key }, other] = await Promise.all([certificate(), certificate()]);
   const host = "127.0.0.1";
@@ -62,10 +70,11 @@ export async function startRabbitMq(): Promise<RabbitMq> {
     otherCa: other.cert,
     base,
     node: `${path.basename(base)}@localhost`,
-    epmdPort,
+    epmdPort: member?.epmdPort ?? ownEpmd, // of a cluster, the first node's keeper has it
   };
   for (const folder of ["home", "conf", "mnesia", "log"]) await mkdir(path.join(base, folder));
   const conf = (name: string): string => path.join(base, "conf", name);
+  if (member !== undefined) await writeFile(path.join(base, "home/.erlang.cookie"), member.cookie, { mode: 0o400 });
   await writeFile(conf("server.pem"), cert);
   await writeFile(conf("server.key"), key, { mode: 0o600 });
   await writeFile(conf("enabled_plugins"), "[rabbitmq_stomp,rabbitmq_web_stomp].\n");
@@ -89,10 +98,12 @@ export async function startRabbitMq(): Promise<RabbitMq> {
       `web_stomp.ssl.listener = ${host}:${wssPort}`,
       `web_stomp.ssl.certfile = ${conf("server.pem")}`,
       `web_stomp.ssl.keyfile = ${conf("server.key")}`,
+      ...(member?.joins === undefined ? [] : joining(member.joins, address.node)),
       "",
     ].join("\n"),
   );
-  const keeper = spawn(fileURLToPath(new URL("keep.sh", import.meta.url)), [String(epmdPort), SERVER, base], {
+  const script = fileURLToPath(new URL("keep.sh", import.meta.url));
+  const keeper = spawn(script, [String(address.epmdPort), SERVER, base], {
     env: { ...environmentOf(address), RABBITMQ_DIST_PORT: String(distPort) },
     stdio: ["pipe", "ignore", "inherit"],
     detached: true, // Ctrl-C is for the tests; the keeper sees that they have ended
@@ -106,6 +117,15 @@ export async function startRabbitMq(): Promise<RabbitMq> {
     await broker.stop();
     throw new Error(`RabbitMQ did not start: ${String(error)}\n${console.slice(-2000)}`, { cause: error });
   }
+}
+
+/** A new node looks for those that are named here, and joins the one that runs. */
+function joining(other: string, self: string): string[] {
+  return [
+    "cluster_formation.peer_discovery_backend = classic_config",
+    `cluster_formation.classic_config.nodes.1 = ${other}`,
+    `cluster_formation.classic_config.nodes.2 = ${self}`,
+  ];
 }
 
 /** A running node. */
