@@ -42,7 +42,7 @@ export const CATALOGUE = {
     behaviours: {
       wrongPasscode: {
         title: "a wrong passcode",
-        answers: ["ERROR, closes", "ERROR, stays open", "closes without a word"],
+        answers: ["ERROR, closes", "ERROR, stays open", "closes without a word", "not a word, stays open"],
       },
       noLogin: { title: "CONNECT without a login", answers: ["is the default user", "is refused"] },
       unknownHost: { title: "a virtual host that does not exist", answers: ["is refused", "is ignored"] },
@@ -67,11 +67,24 @@ export const CATALOGUE = {
     behaviours: {
       binary: {
         title: "a body that is no text, with NULs in it",
-        answers: ["arrives as it was", "arrives damaged", "ends the connection", "is ignored"],
+        answers: [
+          "arrives as it was",
+          "arrives damaged",
+          "ends the connection",
+          "arrives with `content-type:application/octet-stream`, ends the connection without",
+          "is ignored",
+          "cannot be sent",
+        ],
       },
       headers: {
         title: "headers with a colon, a backslash, a line feed, or spaces at their ends (what the version can express)",
-        answers: ["all arrive", "all but names with a colon", "all but a line feed", "all but spaces at the ends"],
+        answers: [
+          "all arrive",
+          "all but names with a colon",
+          "all but a line feed",
+          "all but spaces at the ends",
+          "a backslash ends the connection",
+        ],
       },
       carriageReturn: {
         title: "a header with a carriage return (1.2)",
@@ -92,6 +105,10 @@ export const CATALOGUE = {
       expiry: {
         title: "a message expires by",
         answers: ["`expires` (ms since 1970)", "`expiration` (ms from now)", "no header"],
+      },
+      crash: {
+        title: "messages in a queue after the broker was killed and started again",
+        answers: ["those with `persistent:true` are there", "all are there", "none are there"],
       },
       unknownDestination: error("SEND to a destination without a known prefix"),
       emptyDestination: error("SEND to the empty destination"),
@@ -119,7 +136,12 @@ export const CATALOGUE = {
       },
       prefetch: {
         title: "`prefetch` of `subscribe`",
-        answers: ["bounds what is on its way", "bounds the octets that are on their way", "is ignored"],
+        answers: [
+          "bounds what is on its way",
+          "bounds the octets that are on their way",
+          "one message at a time, whatever it is",
+          "is ignored",
+        ],
       },
       forbiddenSubscribe: error("SUBSCRIBE without the right to"),
       duplicateId: error("SUBSCRIBE with an id that is in use"),
@@ -168,7 +190,7 @@ export const CATALOGUE = {
       receiptAborted: { title: "the RECEIPT of a SEND in one that is aborted", answers: ["at once", "never"] },
       ackAborted: {
         title: "an ACK in one that is aborted",
-        answers: ["can be repeated", "has counted", "cannot be repeated", "there are no acknowledgements"],
+        answers: ["can be repeated", "has counted", "cannot be repeated"],
       },
       beginTwice: error("BEGIN of one that is open"),
       unknownTransaction: error("SEND in one that was not begun"),

@@ -1,42 +1,58 @@
 import { ConnectError } from "../../src/index.js";
 import { expect } from "vitest";
 import { later } from "../support/later.js";
-import { failure } from "../support/messages.js";
+import { failure, takeOne } from "../support/messages.js";
 import { type Case, conform, holds } from "./conform.js";
+import { expected } from "./subject.js";
 
-holds("a session has the version that was offered, and is ended by DISCONNECT", async (at) => {
-  const client = await at.open();
-  expect(client.session?.version).toBe(at.version);
-  await client.disconnect();
-  expect(client.state).toBe("disconnected");
-});
+holds(
+  "a session has the version that was offered, and is ended by DISCONNECT",
+  async (at) => {
+    const client = await at.open();
+    expect(client.session?.version).toBe(at.version);
+    await client.disconnect();
+    expect(client.state).toBe("disconnected");
+  },
+  [],
+);
 
-holds("of several versions the highest that is common is taken", async (at) => {
-  await using client = await at.open({ versions: ["1.0", "1.1", "1.2"] });
-  expect(client.session?.version).toBe(at.subject.versions.at(-1));
-});
+holds(
+  "of several versions the highest that is common is taken",
+  async (at) => {
+    await using client = await at.open({ versions: ["1.0", "1.1", "1.2"] });
+    expect(client.session?.version).toBe(at.subject.versions.at(-1));
+  },
+  [],
+);
 
-holds("a wrong passcode is told as such, and not in the error", async (at) => {
-  const error = await failure(at.open({ passcode: "a-wrong-one" }));
-  expect(error).toBeInstanceOf(ConnectError);
-  expect(error).toMatchObject({ stage: "handshake" });
-  expect(String(error)).not.toContain("a-wrong-one");
-});
+holds(
+  "a wrong passcode is told as such, and not in the error",
+  async (at) => {
+    const error = await failure(at.open({ passcode: "a-wrong-one" }));
+    expect(error).toBeInstanceOf(ConnectError);
+    expect(error).toMatchObject({ stage: "handshake" });
+    expect(String(error)).not.toContain("a-wrong-one");
+  },
+  (at) => expected(at.subject.expects.wrongPasscode, at)?.includes("not a word, stays open") !== true,
+);
 
 holds(
   "heart-beats keep a session alive that has nothing to say",
   async (at) => {
-    await using client = await at.open({ heartBeat: { outgoing: 1000, incoming: 1000 } });
-    let ended: unknown;
+    // ActiveMQ waits for the time agreed and no longer; what else is tested at the time must not hold us up for half of it.
+    await using client = await at.open({ heartBeat: { outgoing: 5000, incoming: 5000 } });
+    let ended: string | undefined;
     client.onStatus((status) => {
-      if (status.type === "disconnected") ended = status;
+      if (status.type === "disconnected") ended = String(status.reason);
     });
     const agreed = client.session?.heartBeat;
-    await later(4500);
+    await later(16_000);
     expect(ended).toBeUndefined();
     expect(agreed?.outgoing).toBeGreaterThan(0);
     expect(agreed?.incoming).toBeGreaterThan(0);
-    await client.send(at.queue(), "still there", { receipt: true });
+    const subscription = await client.subscribe(at.queue());
+    await client.send(subscription.destination, "still there");
+    await takeOne(subscription);
   },
   ({ version }) => version !== "1.0",
 );
@@ -44,7 +60,8 @@ holds(
 conform("wrongPasscode", async (at) => {
   await using peer = await at.raw(false);
   peer.send("CONNECT", at.connectHeaders({ passcode: "wrong" }));
-  const first = await peer.next(10_000);
+  const first = await peer.next(5000);
+  if (first === undefined) return "not a word, stays open";
   if (first === "ended") return "closes without a word";
   expect(first?.command).toBe("ERROR");
   return (await peer.next(1500)) === "ended" ? "ERROR, closes" : "ERROR, stays open";
@@ -69,13 +86,13 @@ conform("heartBeat", async (at) => {
   await using peer = await at.raw(false);
   peer.send("CONNECT", at.connectHeaders({ "heart-beat": "1500,1500" }));
   const { headers } = await peer.until(({ command }) => command === "CONNECTED");
+  if (at.subject.heartBeat !== undefined && headers.get("heart-beat") === at.subject.heartBeat)
+    return "what the server is set to";
   switch (headers.get("heart-beat")) {
     case "1500,1500":
       return "1500 and 1500 ms, as asked";
     case "1000,1000":
       return "1000 and 1000 ms: whole seconds, rounded down";
-    case "500,500":
-      return "what the server is set to";
     case undefined:
       return "none, in this version";
     default:

@@ -1,4 +1,5 @@
 /** A client that knows no rules: it sends what it is told to, and says what comes. For what the client never does. */
+import process from "node:process";
 import type { Dial, HeadersInit, Transport, Version } from "../../src/index.js";
 import { type Body, type ClientCommand, type Frame, FrameDecoder, FrameEncoder } from "../../src/protocol/index.js";
 import type { ErrorAnswer } from "./catalogue.js";
@@ -13,14 +14,16 @@ type Event = Frame | "ended";
 
 export class RawPeer implements AsyncDisposable {
   readonly #transport: Transport;
+  readonly #confirms: boolean;
   readonly #encoder: FrameEncoder;
   readonly #decoder: FrameDecoder;
   readonly #events: Event[] = [];
   #wake: () => void = () => undefined;
   #markers = 0;
 
-  private constructor(transport: Transport, version: Version) {
+  private constructor(transport: Transport, version: Version, confirms: boolean) {
     this.#transport = transport;
+    this.#confirms = confirms;
     this.#encoder = new FrameEncoder({ version });
     this.#decoder = new FrameDecoder({ version, strict: false });
     this.#decoder.tolerate("backslash");
@@ -35,9 +38,9 @@ export class RawPeer implements AsyncDisposable {
     });
   }
 
-  /** Open a connection, and send nothing yet. */
-  static async dial(dial: Dial, version: Version): Promise<RawPeer> {
-    return new RawPeer(await dial(AbortSignal.timeout(10_000)), version);
+  /** Open a connection, and send nothing yet. `confirms`: whether the broker has receipts. */
+  static async dial(dial: Dial, version: Version, confirms: boolean): Promise<RawPeer> {
+    return new RawPeer(await dial(AbortSignal.timeout(10_000)), version, confirms);
   }
 
   #add(event: Event): void {
@@ -81,7 +84,7 @@ export class RawPeer implements AsyncDisposable {
 
   /**
    * What a broker answers to what `act` sends, which asks for the receipt `subject`: the frames that are about it, and whether
-   * the connection goes on. A BEGIN after it, with a receipt too, shows the latter.
+   * the connection goes on. A BEGIN after it, with a receipt too, shows the latter; where there are no receipts a message to itself.
    */
   async answerTo(act: () => void): Promise<ErrorAnswer> {
     act();
@@ -95,14 +98,29 @@ export class RawPeer implements AsyncDisposable {
         if (asked)
           throw new Error(`neither an end nor a receipt within ${String(PATIENCE)} ms: ${answer(told, "hangs")}`);
         asked = true;
-        this.send("BEGIN", { transaction: marker, receipt: marker });
+        this.#askForLife(marker);
         continue;
       }
       const named = event.headers.get("receipt-id");
-      if (named === marker) return answer(told, "goes on");
+      if (named === marker || event.headers.get("subscription") === marker) return answer(told, "goes on");
       if (event.command === "RECEIPT" && named === "subject") told.add("RECEIPT");
       if (event.command === "ERROR") told.add(named === "subject" ? NAMING : NAMELESS);
     }
+  }
+
+  #askForLife(marker: string): void {
+    if (this.#confirms) {
+      this.send("BEGIN", { transaction: marker, receipt: marker });
+      return;
+    }
+    const destination = `/topic/${marker}-${String(process.pid)}-${Date.now().toString(36)}`;
+    this.send("SUBSCRIBE", { id: marker, destination });
+    this.send("SEND", { destination });
+  }
+
+  /** Wait for the receipt of what was just sent with it; where there are none, for nothing: frames are handled in their order. */
+  async confirmed(): Promise<void> {
+    if (this.#confirms) await this.until(({ command }) => command === "RECEIPT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

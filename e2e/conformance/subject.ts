@@ -10,17 +10,29 @@ export interface Row {
 }
 
 /** What is expected: undefined where the question makes no sense, or cannot be asked. */
-export type Expectation<A> = A | undefined | Varied<A>;
+export type Expectation<A> = A | undefined | AnyOf<A> | Varied<A>;
 
-/** Expectations that depend on the version or on the carrier: the first that fits. `ws` is for `wss` too, `tcp` for `tls`. */
+/** Where chance decides. */
+export interface AnyOf<A> {
+  readonly anyOf: readonly A[];
+}
+
+/** Expectations that depend on the version or on the carrier: the first that fits. `ws` is for `wss` and `sockjs` too, `tcp` for `tls`. */
 export interface Varied<A> {
   readonly "1.0"?: Expectation<A>;
   readonly "1.1"?: Expectation<A>;
   readonly "1.2"?: Expectation<A>;
   readonly tcp?: Expectation<A>;
+  readonly sockjs?: Expectation<A>;
   readonly ws?: Expectation<A>;
   readonly otherwise: Expectation<A>;
 }
+
+/**
+ * What a broker may lack: receipts (of other frames than DISCONNECT), queues that keep messages, acknowledgements,
+ * transactions, an UNSUBSCRIBE that leaves the session alone while messages come.
+ */
+export type Feature = "receipts" | "queues" | "acknowledgements" | "transactions" | "calm unsubscribing";
 
 /** What is expected of a broker. */
 export type Expectations = { readonly [Id in BehaviourId]: Expectation<AnswerOf<Id>> };
@@ -35,6 +47,10 @@ export interface Subject {
   readonly login: Pick<ConnectOptions, "login" | "passcode">;
   /** Another user, who may neither write to the queue `closed` nor read from it. */
   readonly limited?: { readonly login: string; readonly passcode: string };
+  /** What it does not have at all, and what the probes then do without. */
+  readonly lacks?: readonly Feature[];
+  /** The heart-beats that the server was told to offer, as CONNECTED has them. */
+  readonly heartBeat?: string;
   /** Where a message of a queue goes that is refused for good. */
   readonly deadLetters?: (queue: string) => string;
   /** How a durable subscription is made. */
@@ -52,10 +68,12 @@ export interface Durable {
   readonly remove: (subscription: Subscription, client: Client, name: string) => Promise<void>;
 }
 
-/** What is expected in a row. */
-export function expected<A extends string>(expectation: Expectation<A>, row: Row): A | undefined {
-  if (typeof expectation !== "object") return expectation;
-  const carrier = row.carrier === "ws" || row.carrier === "wss" ? "ws" : "tcp";
-  const key = Object.keys(expectation).find((name) => name === row.version || name === carrier);
+/** What is expected in a row: one of these, or undefined where the question is not asked. */
+export function expected<A extends string>(expectation: Expectation<A>, row: Row): readonly A[] | undefined {
+  if (expectation === undefined) return undefined;
+  if (typeof expectation !== "object") return [expectation];
+  if ("anyOf" in expectation) return expectation.anyOf;
+  const carrier = row.carrier === "tcp" || row.carrier === "tls" ? "tcp" : "ws";
+  const key = Object.keys(expectation).find((name) => name === row.version || name === row.carrier || name === carrier);
   return expected(expectation[(key ?? "otherwise") as keyof Varied<A>], row);
 }

@@ -44,8 +44,8 @@ holds("an ACK in a transaction counts once that is committed", async (at) => {
 conform("committed", async (at) => {
   await using client = await at.open();
   const queue = at.queue();
-  const next = takeOne(await client.subscribe(queue, { receipt: true }));
-  const transaction = await client.begin({ receipt: true });
+  const next = takeOne(await client.subscribe(queue, { receipt: at.receipt }));
+  const transaction = await client.begin({ receipt: at.receipt });
   await transaction.send(queue, "in a transaction");
   if ((await Promise.race([next, later(300)])) !== undefined) return "at once";
   await transaction.commit();
@@ -58,19 +58,19 @@ conform("receiptInside", async (at) => {
   const receipts = await receiptsAround(peer, at.queue(), "COMMIT");
   if (receipts.startsWith("sent")) return "at once";
   if (receipts === "end sent") return "after that of COMMIT";
-  return receipts === "end" ? "never" : "before that of COMMIT";
+  return receipts === "end" || receipts === "" ? "never" : "before that of COMMIT";
 });
 
 conform("receiptAborted", async (at) => {
   await using peer = await at.raw();
   const receipts = await receiptsAround(peer, at.queue(), "ABORT");
-  return receipts === "end" ? "never" : "at once";
+  return receipts === "end" || receipts === "" ? "never" : "at once";
 });
 
 /** The receipts of a SEND in a transaction and of its end, in the order in which they come. */
 async function receiptsAround(peer: RawPeer, destination: string, end: "COMMIT" | "ABORT"): Promise<string> {
   peer.send("BEGIN", { transaction: "t", receipt: "begun" });
-  await peer.until(({ command }) => command === "RECEIPT");
+  await peer.confirmed();
   peer.send("SEND", { destination, transaction: "t", receipt: "sent" }, "body");
   const got: string[] = [];
   const early = await peer.next(400);
@@ -87,22 +87,33 @@ conform("ackAborted", async (at) => {
   const queue = at.queue();
   {
     await using client = await at.open();
-    await client.send(queue, "again", { receipt: true });
-    const message = await takeOne(await client.subscribe(queue, { ack: "client-individual" }));
+    const subscription = await client.subscribe(queue, { ack: "client-individual", receipt: at.receipt });
+    await client.send(queue, "again", { receipt: at.receipt });
+    const message = await takeOne(subscription);
     const transaction = await client.begin();
     await transaction.ack(message);
     await transaction.abort();
-    await message.ack({ receipt: true, timeout: 3000 });
+    const again = message.ack({ receipt: true, timeout: 3000 });
+    if (
+      await again.then(
+        () => true,
+        () => false,
+      )
+    ) {
+      await client.disconnect();
+      await using next = await at.open();
+      expect(texts(await drain(next, queue))).toEqual([]);
+      return "can be repeated";
+    }
   }
   await using client = await at.open();
-  expect(texts(await drain(client, queue))).toEqual([]);
-  return "can be repeated" as const;
+  return (await drain(client, queue)).length === 0 ? "has counted" : "cannot be repeated";
 });
 
 conform("beginTwice", async (at) => {
   await using peer = await at.raw();
   peer.send("BEGIN", { transaction: "t", receipt: "begun" });
-  await peer.until(({ command }) => command === "RECEIPT");
+  await peer.confirmed();
   return await peer.answerTo(() => {
     peer.send("BEGIN", { transaction: "t", receipt: "subject" });
   });

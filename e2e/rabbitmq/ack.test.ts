@@ -116,6 +116,22 @@ describeRabbitMq("acknowledging to RabbitMQ", () => {
       expect(await drain(client, destination)).toEqual([]);
     });
 
+    test("with requeue:false has the message go where dead letters go", async () => {
+      await using client = await open(row);
+      const [destination, grave] = [freshQueue(), freshQueue("topic")];
+      const letters = await client.subscribe(grave, { receipt: true });
+      const headers = {
+        "x-dead-letter-exchange": "amq.topic",
+        "x-dead-letter-routing-key": grave.slice("/topic/".length),
+      };
+      const subscription = await client.subscribe(destination, { ack: "client-individual", headers, receipt: true });
+      await client.send(destination, "refused", { receipt: true });
+      await (await takeOne(subscription)).nack({ headers: { requeue: false }, receipt: true });
+      const letter = await takeOne(letters);
+      expect([letter.text(), letter.headers.get("x-first-death-reason")]).toEqual(["refused", "rejected"]);
+      expect(subscription.unread).toBe(0);
+    });
+
     test("in the mode client refuses all messages before it", async () => {
       await using client = await open(row);
       const destination = freshQueue();

@@ -1,4 +1,5 @@
 import type { Expectations, Subject } from "../subject.js";
+import { activemq5 } from "./activemq.js";
 import { rabbitmq } from "./rabbitmq.js";
 
 const COMMON = {
@@ -12,6 +13,7 @@ const COMMON = {
 export const inMemory: Subject = {
   ...COMMON,
   title: "the in-memory broker",
+  heartBeat: "500,500",
   deadLetters: () => "/queue/DLQ",
   expects: {
     wrongPasscode: "ERROR, closes",
@@ -27,6 +29,7 @@ export const inMemory: Subject = {
     ownHeaders: "is the sender's own",
     priority: "in the order of sending",
     expiry: "no header",
+    crash: undefined,
     unknownDestination: "RECEIPT; goes on",
     emptyDestination: "ERROR that names the receipt; ends",
     forbiddenSend: undefined,
@@ -71,10 +74,40 @@ const LIKE_RABBITMQ: Partial<Expectations> = {
   durable: "there is none",
   forbiddenSend: undefined,
   forbiddenSubscribe: undefined,
+  crash: undefined,
 };
 
 export const likeRabbitMq: Subject = {
   ...COMMON,
   title: "the in-memory broker as RabbitMQ",
   expects: { ...rabbitmq.expects, ...LIKE_RABBITMQ },
+};
+
+/** The same, imitating ActiveMQ Classic 5.17. */
+const LIKE_ACTIVEMQ: Partial<Expectations> = {
+  unknownHost: "is refused",
+  heartBeat: { "1.0": "none, in this version", otherwise: activemq5.expects.heartBeat },
+  silence: { "1.0": "is kept", otherwise: activemq5.expects.silence },
+  connectTwice: "ERROR that names nothing; ends",
+  headers: { "1.0": "all but spaces at the ends", otherwise: "all arrive" },
+  expiry: "no header",
+  crash: undefined,
+  emptyDestination: "ERROR that names the receipt; goes on",
+  forbiddenSend: undefined,
+  selector: "is ignored",
+  badSelector: "RECEIPT; goes on",
+  wildcards: inMemory.expects.wildcards,
+  durable: "there is none",
+  forbiddenSubscribe: undefined,
+  nack: undefined, // one queue of dead letters for all of these tests; test/broker/activemq.test.ts has it
+  unknownAck: "ERROR that names the receipt; goes on",
+  unknownCommand: "ERROR that names nothing; ends",
+  noColon: "ERROR that names nothing; ends",
+  undefinedEscape: { "1.0": "RECEIPT; goes on", otherwise: "ERROR that names nothing; ends" },
+};
+
+export const likeActiveMq: Subject = {
+  ...COMMON,
+  title: "the in-memory broker as ActiveMQ",
+  expects: { ...activemq5.expects, ...LIKE_ACTIVEMQ },
 };
