@@ -106,7 +106,7 @@ for (const [title, headers] of [
     await page.goto(server.url);
     await page.waitForFunction("globalThis.client?.metrics().heartBeatsSent > 5", undefined, { timeout: 10_000 });
     expect(await page.evaluate("client.state")).toBe("connected");
-    expect(page.workers()).toHaveLength(title === "by a worker" ? 1 : 0);
+    await expect.poll(() => page.workers().length).toBe(title === "by a worker" ? 1 : 0);
     await page.evaluate("client.disconnect()");
     await expect.poll(() => page.workers().length).toBe(0);
     expect(errors).toEqual([]);

@@ -37,7 +37,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   return remove;
 }
 
-async function packAndInstall(folder: string): Promise<PackedPackage> {
+/** Pack the package into a folder, and install it into a project there. */
+export async function packAndInstall(folder: string): Promise<PackedPackage> {
   const report = await runNpm(["pack", "--ignore-scripts", "--json", "--pack-destination", folder], root);
   const [packed] = JSON.parse(report) as { filename: string; files: { path: string }[] }[];
   if (packed === undefined) throw new Error("npm pack has packed nothing");
