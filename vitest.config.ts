@@ -19,36 +19,32 @@ const web = {
   "#tcp": source("adapters/tcp.unavailable.ts"),
 };
 
-/** What is run against every broker. */
-const BROKERS = ["e2e/conformance/*.test.ts"];
+/** The tests that have a broker behind them, by what they are run with; scripts/test.mjs has their stages. */
+function withBrokers(name: string, folders: string, setup: string, more: object = {}): TestProjectConfiguration {
+  return {
+    resolve: { alias: node },
+    test: {
+      name,
+      include: [`e2e/${folders}/**/*.test.ts`],
+      globalSetup: [setup],
+      testTimeout: 60_000,
+      hookTimeout: 300_000,
+      ...more,
+    },
+  };
+}
 
 const projects: TestProjectConfiguration[] = [
   {
     resolve: { alias: node },
     test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/**/*.browser.test.ts"] },
   },
-  {
-    resolve: { alias: node },
-    test: {
-      name: "e2e",
-      include: ["e2e/**/*.test.ts"],
-      exclude: ["e2e/package/**", ...BROKERS],
-      globalSetup: ["e2e/global-setup.ts"],
-      testTimeout: 60_000,
-      hookTimeout: 120_000,
-    },
-  },
-  {
-    resolve: { alias: node },
-    test: {
-      name: "brokers",
-      include: BROKERS,
-      globalSetup: ["e2e/brokers/start-all.ts"],
-      testTimeout: 60_000,
-      hookTimeout: 300_000,
-      maxConcurrency: 16,
-    },
-  },
+  withBrokers("e2e", "{rabbitmq,outbox,recipes}", "e2e/global-setup.ts"),
+  withBrokers("brokers", "{conformance,harness}", "e2e/brokers/start-all.ts", { maxConcurrency: 16 }),
+  withBrokers("spring", "spring", "e2e/global-setup.ts"),
+  withBrokers("interop", "interop", "e2e/global-setup.ts"),
+  withBrokers("faults", "faults", "e2e/global-setup.ts"),
+  withBrokers("runtimes", "runtimes", "e2e/global-setup.ts"),
   {
     test: {
       name: "package",

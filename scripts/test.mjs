@@ -2,7 +2,7 @@
  * Run everything that this project tests, and say how it went: the last line is `N passed, N failed, N skipped`.
  *
  *     node scripts/test.mjs                  everything
- *     node scripts/test.mjs unit package     some of the stages: build, unit, e2e, browser, package
+ *     node scripts/test.mjs unit package     some of the stages; STAGES has them all
  *
  * What is skipped is named at the end, with the reason. With CI=true a test that is skipped because there is no browser
  * or no broker has failed.
@@ -91,9 +91,10 @@ async function unit(chromium) {
   return [...outcomes, ...names.map((name) => skippedForBrowser(`chromium › ${name}`))];
 }
 
-/** The tests against brokers, in Node. What they skip, they skip for want of a broker. */
-async function e2e() {
-  const outcomes = await vitest("e2e", ["e2e"]);
+/** Tests that need something of the system, each project by itself: what they skip, they skip for want of that. */
+async function needing(...projects) {
+  const outcomes = [];
+  for (const project of projects) outcomes.push(...(await vitest(project, [project])));
   return outcomes.map((outcome) => ({ ...outcome, absence: true }));
 }
 
@@ -146,9 +147,12 @@ async function browser(chromium) {
 const STAGES = {
   build,
   unit,
-  e2e,
+  e2e: () => needing("e2e"),
   browser,
   package: () => vitest("package", ["package"]),
+  brokers: () => needing("brokers", "spring", "interop"),
+  runtimes: () => needing("runtimes"),
+  faults: () => needing("faults"),
 };
 
 /** The outcomes of one stage; what goes wrong outside of its tests is a failure of its own. */
