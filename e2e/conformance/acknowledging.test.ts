@@ -56,7 +56,7 @@ conform("nack", async (at) => {
   const dead = at.subject.deadLetters?.(queue);
   const again = takeOne(subscription).then((same) => same.ack({ receipt: true }).then(() => "again"));
   const buried = dead === undefined ? new Promise<never>(() => undefined) : find(at, dead, queue);
-  const fate = await Promise.race([again, buried, later(1500)]);
+  const fate = await Promise.race([again, buried, later(3000)]);
   if (fate === "again") return "comes again at once";
   if (fate === "buried") return "is in the dead letter queue";
   await client.disconnect();
@@ -100,9 +100,9 @@ conform("unsubscribed", async (at) => {
     await takeOne(subscription);
     await subscription.unsubscribe({ receipt });
     const next = takeOne(await other.subscribe(queue, { receipt })).catch(() => undefined);
-    if ((await Promise.race([next, later(500)])) !== undefined) return "goes to the next consumer";
+    if ((await Promise.race([next, later(1000)])) !== undefined) return "goes to the next consumer";
     await client.disconnect();
-    if ((await Promise.race([next, later(2000)])) !== undefined) return "stays out until the session ends";
+    if ((await Promise.race([next, later(5000)])) !== undefined) return "stays out until the session ends";
   }
   return "is gone";
 });

@@ -14,7 +14,7 @@ import type { BrokerAddress } from "../brokers/broker.js";
 import { type AnswerOf, type BehaviourId, behaviour } from "./catalogue.js";
 import { later } from "../support/later.js";
 import { drain } from "../support/messages.js";
-import { loadSockJs } from "../spring/sock-js.js";
+import { PATIENT, loadSockJs } from "../spring/sock-js.js";
 import { RawPeer } from "./raw-peer.js";
 import { type Expectation, type Feature, type Row, type Subject, expected } from "./subject.js";
 import { SUBJECTS } from "./subjects.js";
@@ -127,7 +127,7 @@ export class Case implements Row {
       case "tls":
         return tcp(this.url, secure);
       case "sockjs":
-        return sockJs(this.url, { transports: ["websocket"] });
+        return sockJs(this.url, { transports: ["websocket"], timeout: PATIENT });
       default:
         return webSocket(this.url, { ...secure, protocols: [`v${this.version.replace(".", "")}.stomp`] });
     }

@@ -64,7 +64,7 @@ conform("wrongPasscode", async (at) => {
   if (first === undefined) return "not a word, stays open";
   if (first === "ended") return "closes without a word";
   expect(first?.command).toBe("ERROR");
-  return (await peer.next(1500)) === "ended" ? "ERROR, closes" : "ERROR, stays open";
+  return (await peer.next(3000)) === "ended" ? "ERROR, closes" : "ERROR, stays open";
 });
 
 conform("noLogin", async (at) =>

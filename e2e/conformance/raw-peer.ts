@@ -5,7 +5,7 @@ import { type Body, type ClientCommand, type Frame, FrameDecoder, FrameEncoder }
 import type { ErrorAnswer } from "./catalogue.js";
 
 /** How long an answer is waited for, in ms. Only a broker that never answers makes a test wait so long. */
-const PATIENCE = 3000;
+const PATIENCE = 15_000;
 /** How long nothing must come, in ms, before all is taken to have come. */
 const QUIET = 250;
 

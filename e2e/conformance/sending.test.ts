@@ -74,8 +74,8 @@ async function fateOf(body: Uint8Array, headers: Readonly<Record<string, string>
   await using client = await at.open();
   const queue = at.queue();
   const subscription = await client.subscribe(queue, { receipt: at.receipt });
-  const taken = Promise.race([takeOne(subscription).catch((error: unknown) => error as Error), later(1500)]);
-  const sent = await failure(client.send(queue, body, { headers, receipt: at.receipt, timeout: 3000 }));
+  const taken = Promise.race([takeOne(subscription).catch((error: unknown) => error as Error), later(5000)]);
+  const sent = await failure(client.send(queue, body, { headers, receipt: at.receipt, timeout: 5000 }));
   if (sent instanceof ConnectionLostError) return "ends the connection";
   if (sent instanceof TypeError) return "cannot be sent";
   const message = await taken;

@@ -89,7 +89,7 @@ conform("wildcards", async (at) => {
     const control = await client.subscribe(`${base}${path}`, { receipt });
     await client.send(`${base}${path}`, "by the pattern", { receipt });
     await takeOne(control);
-    return (await Promise.race([takeOne(subscription), later(200)])) !== undefined;
+    return (await Promise.race([takeOne(subscription), later(1000)])) !== undefined;
   };
   const [star, starDeep, hash, greater] = await Promise.all([
     got(".*", ".a"),
@@ -142,18 +142,18 @@ conform("prefetch", async (at) => {
   const one = await client.subscribe(queue, { ack: "client-individual", prefetch: 1, receipt: true });
   await (await takeOne(one)).ack({ receipt: true });
   await takeOne(one);
-  await later(200);
+  await later(500);
   if (one.unread > 0) return "is ignored";
   await one.unsubscribe({ receipt: true });
   const four = await client.subscribe(queue, { ack: "client-individual", prefetch: 4, receipt: true });
-  const taken = await Promise.race([take(four, 4).catch(() => undefined), later(1500)]);
+  const taken = await Promise.race([take(four, 4).catch(() => undefined), later(5000)]);
   if (taken === undefined) return "one message at a time, whatever it is";
-  await later(200);
+  await later(1000);
   if (four.unread > 40) return "is ignored";
   if (four.unread > 0) return "bounds the octets that are on their way";
   for (const message of taken) await message.ack({ receipt: true });
   await take(four, 4);
-  await later(200);
+  await later(500);
   expect(four.unread).toBe(0);
   return "bounds what is on its way";
 });

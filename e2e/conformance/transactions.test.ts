@@ -47,7 +47,7 @@ conform("committed", async (at) => {
   const next = takeOne(await client.subscribe(queue, { receipt: at.receipt }));
   const transaction = await client.begin({ receipt: at.receipt });
   await transaction.send(queue, "in a transaction");
-  if ((await Promise.race([next, later(300)])) !== undefined) return "at once";
+  if ((await Promise.race([next, later(1000)])) !== undefined) return "at once";
   await transaction.commit();
   expect((await next).text()).toBe("in a transaction");
   return "after COMMIT";
@@ -73,10 +73,10 @@ async function receiptsAround(peer: RawPeer, destination: string, end: "COMMIT" 
   await peer.confirmed();
   peer.send("SEND", { destination, transaction: "t", receipt: "sent" }, "body");
   const got: string[] = [];
-  const early = await peer.next(400);
+  const early = await peer.next(1500);
   if (typeof early === "object") got.push(early.headers.get("receipt-id") ?? early.command);
   peer.send(end, { transaction: "t", receipt: "end" });
-  for (let event = await peer.next(1000); typeof event === "object"; event = await peer.next(1000)) {
+  for (let event = await peer.next(3000); typeof event === "object"; event = await peer.next(3000)) {
     got.push(event.headers.get("receipt-id") ?? event.command);
     if (got.length === 2) break;
   }
@@ -93,7 +93,7 @@ conform("ackAborted", async (at) => {
     const transaction = await client.begin();
     await transaction.ack(message);
     await transaction.abort();
-    const again = message.ack({ receipt: true, timeout: 3000 });
+    const again = message.ack({ receipt: true, timeout: 6000 });
     if (
       await again.then(
         () => true,

@@ -1,10 +1,9 @@
 /** For tests that need a Spring server: where there is none they are skipped, with the reason in their titles. */
-import http from "node:http";
 import process from "node:process";
 import { describe, inject } from "vitest";
 import { type Client, type ConnectOptions, type Target, connect } from "../../src/index.js";
 import { type SpringAddress, ensureSpring } from "../brokers/spring.js";
-import { loadSockJs } from "./sock-js.js";
+import { PATIENT, loadSockJs } from "./sock-js.js";
 
 const missing = await ensureSpring();
 if (missing !== undefined && process.env["CI"] === "true") throw new Error(`no Spring: ${missing}`);
@@ -34,12 +33,12 @@ export function losesLastWords(way: Way): boolean {
 }
 
 const sockJs = await loadSockJs();
-// SockJS asks by Node's own agent, and does not ask again: an idle connection that the server closes just then would fail a test.
-http.globalAgent = new http.Agent({ keepAlive: false });
 
 /** The target that leads to a server. */
 export function targetOf(address: SpringAddress, way: Way): Target {
-  return way === "WebSocket" ? address.endpoints.ws : sockJs(address.endpoints.sockjs, { transports: [way] });
+  return way === "WebSocket"
+    ? address.endpoints.ws
+    : sockJs(address.endpoints.sockjs, { transports: [way], timeout: PATIENT });
 }
 
 /** Connect as the user whom the server lets in. */
