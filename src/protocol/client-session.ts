@@ -41,7 +41,7 @@ export class ClientSession {
   readonly #decoder: FrameDecoder;
   #phase: Phase = "idle";
   #heartBeat: HeartBeat = NO_HEART_BEAT;
-  #checkedNames: object | undefined;
+  #checkedShape: object | undefined;
 
   constructor(options: ClientSessionOptions = {}) {
     this.#versions = orderVersions(options.versions ?? VERSIONS);
@@ -169,9 +169,9 @@ export class ClientSession {
   /** Most frames have the same names as the one before: they are looked for once. */
   #checkHeaders({ command, headers }: ServerFrame): void {
     const { version } = this;
-    if (version === undefined || (headers.names !== undefined && headers.names === this.#checkedNames)) return;
+    if (version === undefined || (headers.shape !== undefined && headers.shape === this.#checkedShape)) return;
     requireHeaders(command, version, headers);
-    this.#checkedNames = headers.names;
+    this.#checkedShape = headers.shape;
   }
 
   #connected(frame: ServerFrame): void {

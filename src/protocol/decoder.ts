@@ -7,7 +7,7 @@ import type { Command } from "./command.js";
 import type { Escapes } from "./escape.js";
 import { Frame } from "./frame.js";
 import { HeadWindow } from "./head-window.js";
-import { type HeadRules, readHead } from "./head.js";
+import { type HeadRules, headRules, readHead } from "./head.js";
 import { type Limits, limitsOf } from "./limits.js";
 import { PartialHead } from "./partial-head.js";
 import type { Version } from "./version.js";
@@ -62,7 +62,7 @@ export class FrameDecoder {
 
   constructor(options: DecoderOptions = {}) {
     const limits = limitsOf(options.limits);
-    this.#rules = { version: options.version, tolerated: undefined, strict: options.strict === true, limits };
+    this.#rules = headRules(options.version, undefined, options.strict === true, limits);
     this.#partialHead = new PartialHead(limits.headerBytes);
   }
 
@@ -72,12 +72,14 @@ export class FrameDecoder {
   }
 
   set version(version: Version | undefined) {
-    this.#rules = { ...this.#rules, version };
+    const { tolerated, strict, limits } = this.#rules;
+    this.#rules = headRules(version, tolerated, strict, limits);
   }
 
   /** Undo these escapes from the next frame on whatever the version says, for a broker known to write them. */
   tolerate(escapes: Escapes | undefined): void {
-    this.#rules = { ...this.#rules, tolerated: escapes };
+    const { version, strict, limits } = this.#rules;
+    this.#rules = headRules(version, escapes, strict, limits);
   }
 
   /** How many EOLs stood outside frames so far: heart-beats, and those that peers put after each frame. */
@@ -104,13 +106,12 @@ export class FrameDecoder {
    */
   next(): Frame | undefined {
     if (this.#fault !== undefined) throw this.#fault;
+    if (this.#text === undefined && this.#bytes === undefined) return undefined;
     try {
       for (;;) {
         const frame = this.#text !== undefined ? this.#nextOfText(this.#text) : this.#nextOfBytes();
         if (frame !== undefined) return frame;
-        const chunk = this.#queue.shift();
-        if (chunk === undefined) return undefined;
-        this.#open(chunk);
+        if (!this.#openNext()) return undefined;
       }
     } catch (error) {
       if (error instanceof ProtocolError) this.#fail(error);
@@ -138,6 +139,14 @@ export class FrameDecoder {
     this.#body = undefined;
   }
 
+  /** Open the chunk after the one that is used up, if there is one. A chunk is open whenever there are any. */
+  #openNext(): boolean {
+    if (this.#queue.length === 0) return false;
+    const chunk = this.#queue.shift();
+    if (chunk !== undefined) this.#open(chunk);
+    return true;
+  }
+
   #open(chunk: Uint8Array | string): void {
     let opened = chunk;
     if (this.#surrogate !== "") {
@@ -154,7 +163,6 @@ export class FrameDecoder {
     else {
       this.#text = opened;
       this.#isAscii = undefined;
-      this.#head.open(opened);
     }
   }
 
@@ -177,10 +185,17 @@ export class FrameDecoder {
 
   /** The chunk is used up. */
   #close(): void {
-    this.#bytes = undefined;
     this.#text = undefined;
     this.#at = 0;
+    if (this.#bytes === undefined) return;
+    this.#bytes = undefined;
     this.#head.close();
+  }
+
+  /** The chunk ends with a frame, as those of WebSockets do: there is nothing in it to be looked for once more. */
+  #finish(): void {
+    this.#close();
+    this.#openNext();
   }
 
   // ---- text
@@ -191,7 +206,7 @@ export class FrameDecoder {
       this.#close();
       return undefined;
     }
-    if (!this.#rules.strict && this.#head.read(from, this.#rules)) {
+    if (!this.#rules.strict && this.#head.readText(text, from, this.#rules)) {
       const frame = this.#bodyOfText(text);
       if (frame !== undefined) return frame;
     }
@@ -226,6 +241,7 @@ export class FrameDecoder {
       if (to < from || utf8Length(body) !== length) return undefined;
     }
     this.#at = to + 1;
+    if (this.#at === text.length) this.#finish();
     return new Frame(command, headers, body);
   }
 
@@ -327,8 +343,9 @@ export class FrameDecoder {
   #frame(bytes: Uint8Array, from: number, to: number): Frame {
     const { command, headers } = this.#head;
     this.#at = to + 1;
-    if (from === to) return new Frame(command, headers, "");
-    return new Frame(command, headers, this.#head.textOf(from, to), bytes, from, to);
+    const text = from === to ? "" : this.#head.textOf(from, to);
+    if (this.#at === bytes.length) this.#finish();
+    return from === to ? new Frame(command, headers, "") : new Frame(command, headers, text, bytes, from, to);
   }
 
   #continueBody(bytes: Uint8Array, body: BodyBuffer): Frame | undefined {

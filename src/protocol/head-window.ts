@@ -2,15 +2,9 @@
 import { octetsToText, utf8Length } from "#text";
 import { checkCountedBody } from "./body-rules.js";
 import { COMMANDS, type Command } from "./command.js";
-import {
-  type HeadRules,
-  NO_HEADERS,
-  checkHeaderCount,
-  commandOf,
-  headersOfBlock,
-  plainHeadersOfBlock,
-} from "./head.js";
-import type { FrameHeaders } from "./headers.js";
+import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock } from "./head.js";
+import type { HeadShape } from "./head-shape.js";
+import { FrameHeaders } from "./headers.js";
 import { LearnedHead } from "./learned-head.js";
 
 const LF = 0x0a;
@@ -50,8 +44,6 @@ function patternsOf(command: Command): Patterns {
 const WINDOW = 4096;
 /** Numbers of so many digits are exact. */
 const MOST_DIGITS = 15;
-/** So many lines of three characters fit in a limit on headers that lines need not be counted below it. */
-const SHORTEST_LINE = 3;
 
 /** Reads heads in one chunk after the other. All positions are those of the chunk. */
 export class HeadWindow {
@@ -75,20 +67,14 @@ export class HeadWindow {
   /** The length that the head being read announces. */
   #length: number | undefined;
 
-  /** Open it on a chunk. */
-  open(chunk: Uint8Array | string): void {
-    if (typeof chunk === "string") {
-      this.#bytes = undefined;
-      this.#text = chunk;
-      this.#from = 0;
-    } else {
-      this.#bytes = chunk;
-      this.#text = "";
-      this.#from = 0;
-    }
+  /** Open it on a chunk of octets. One of text needs no window. */
+  open(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#text = "";
+    this.#from = 0;
   }
 
-  /** Let go of the chunk. */
+  /** Let go of the chunk of octets. */
   close(): void {
     this.#bytes = undefined;
     this.#text = "";
@@ -102,17 +88,21 @@ export class HeadWindow {
   }
 
   /**
-   * Read the head at a place of the chunk, if it is whole in the chunk and of the common kind.
+   * Read the head at a place of the chunk of octets, if it is whole in the chunk and of the common kind.
    *
    * @throws ProtocolError or LimitError as for a head of any kind.
    */
   read(at: number, rules: HeadRules): boolean {
     const bytes = this.#bytes;
-    if (bytes === undefined) return this.#read(at, "any", rules);
+    if (bytes === undefined) return false;
     for (;;) {
       const left = this.#from + this.#text.length - at;
       if (left > 0) {
-        if (this.#read(at, this.#isAscii ? "any" : "ascii", rules)) return true;
+        const from = at - this.#from;
+        if (this.#isAscii ? this.readText(this.#text, from, rules) : this.#readAny(this.#text, from, "ascii", rules)) {
+          this.end += this.#from;
+          return true;
+        }
         // Perhaps the window ends too early.
         if (left === this.#text.length || at + left === bytes.length) return false;
       }
@@ -130,34 +120,51 @@ export class HeadWindow {
     this.length = length;
   }
 
-  #read(at: number, kind: keyof Patterns, rules: HeadRules): boolean {
-    const text = this.#text;
-    const from = at - this.#from;
+  /**
+   * Read the head at a place of a text, if it is whole and of the common kind. Its end is that in the text.
+   *
+   * @throws ProtocolError or LimitError as for a head of any kind.
+   */
+  readText(text: string, from: number, rules: HeadRules): boolean {
     const learned = this.#learned;
-    let names: object | undefined;
-    let to = kind === "any" ? learned.match(text, from) : -1;
-    if (to >= 0) {
-      this.#setCommand(learned.command);
-      this.#length = learned.length;
-      names = learned.names;
-    } else {
-      to = this.#endOfHead(text, from, kind);
-      if (to < 0) return false;
-      if (kind === "any") learned.missed(this.command, text, from, to);
+    const to = learned.match(text, from);
+    if (to < 0) {
+      if (!this.#readAny(text, from, "any", rules)) return false;
+      learned.missed(this.command, text, from, this.end - 1);
+      return true;
     }
+    const { command } = learned;
+    if (command !== this.command) this.#setCommand(command);
+    if (!learned.isPlain || to - from > rules.safeSize) {
+      this.#length = learned.length;
+      return this.#take(text, from, to, rules, learned.shape);
+    }
+    this.headers = new FrameHeaders(text, from + command.length, to, rules.plain, learned.shape);
+    const { length } = learned;
+    if (length !== undefined) checkCountedBody(command, length, rules.limits);
+    this.length = length;
+    this.end = to + 1;
+    return true;
+  }
+
+  #readAny(text: string, from: number, kind: keyof Patterns, rules: HeadRules): boolean {
+    const to = this.#endOfHead(text, from, kind);
+    return to >= 0 && this.#take(text, from, to, rules);
+  }
+
+  /** Take the head that is well formed between two places, and that announces `#length`; not if it is too long. */
+  #take(text: string, from: number, to: number, rules: HeadRules, shape?: HeadShape): boolean {
     const { limits } = rules;
-    const size = to - from;
-    if (size * 3 > limits.headerBytes && utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
-    const block = text.slice(from + this.command.length, to);
-    if (size > limits.headers * SHORTEST_LINE) checkHeaderCount(countLines(block) - 1, limits);
-    this.headers =
-      names !== undefined && learned.isPlain
-        ? plainHeadersOfBlock(block, rules, names)
-        : headersOfBlock(this.command, block, rules, names);
+    const begin = from + this.command.length;
+    if (to - from > rules.safeSize) {
+      if (utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
+      checkHeaderCount(countLines(text.slice(begin, to)) - 1, limits);
+    }
+    this.headers = headersOfBlock(this.command, text, begin, to, rules, shape);
     const length = this.#length;
     if (length !== undefined) checkCountedBody(this.command, length, limits);
     this.length = length;
-    this.end = this.#from + to + 1;
+    this.end = to + 1;
     return true;
   }
 

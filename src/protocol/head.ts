@@ -2,6 +2,7 @@
 import { LimitError, ProtocolError } from "../errors.js";
 import { COMMANDS, type Command } from "./command.js";
 import { checkEscapes, type Escapes, escapesOf } from "./escape.js";
+import type { HeadShape } from "./head-shape.js";
 import { type BlockReading, FrameHeaders } from "./headers.js";
 import type { Limits } from "./limits.js";
 import type { Version } from "./version.js";
@@ -15,6 +16,10 @@ export interface HeadRules {
   /** Hold the peer to the letter of the specification. */
   readonly strict: boolean;
   readonly limits: Limits;
+  /** How to read a block without a backslash, or one whose backslashes mean themselves. */
+  readonly plain: BlockReading;
+  /** A head of no more units than this is within the limits, whatever is in it. */
+  readonly safeSize: number;
 }
 
 const PLAIN: BlockReading = { escapes: "none", trim: false };
@@ -22,29 +27,51 @@ const TRIMMED: BlockReading = { escapes: "none", trim: true };
 const ESCAPED_11: BlockReading = { escapes: "1.1", trim: false };
 const ESCAPED_12: BlockReading = { escapes: "1.2", trim: false };
 
+/** The shortest header line has three octets, and a unit of text is three octets at most. */
+const SHORTEST_LINE = 3;
+const MOST_OCTETS = 3;
+
+/** Make rules: see {@link HeadRules}. */
+export function headRules(
+  version: Version | undefined,
+  tolerated: Escapes | undefined,
+  strict: boolean,
+  limits: Limits,
+): HeadRules {
+  return {
+    version,
+    tolerated,
+    strict,
+    limits,
+    // STOMP 1.1 forbade to trim because peers of 1.0 pad and trim; so in 1.0 the padding is none of the value.
+    plain: version === "1.0" && !strict ? TRIMMED : PLAIN,
+    safeSize: Math.min(limits.headerBytes / MOST_OCTETS, limits.headers * SHORTEST_LINE),
+  };
+}
+
 /** The headers of a frame without any. */
-export const NO_HEADERS: FrameHeaders = new FrameHeaders("\n", PLAIN);
+export const NO_HEADERS: FrameHeaders = new FrameHeaders("\n", 0, 1, PLAIN);
 
 /**
- * Make the headers of a block whose lines are known to have a name, a colon and no carriage return. `block` begins
- * with the line feed of the command line, and ends with the line feed of the last header line. `names`: see
- * {@link FrameHeaders.names}.
+ * Make the headers of a block whose lines are known to have a name, a colon and no carriage return. The block is what `text` has
+ * between `from` and `to`: it begins with the line feed of the command line, and ends with the line feed of the last header line.
+ * `shape`: what is known of it.
  *
  * @throws ProtocolError for an undefined escape sequence.
  */
-export function headersOfBlock(command: Command, block: string, rules: HeadRules, names?: object): FrameHeaders {
+export function headersOfBlock(
+  command: Command,
+  text: string,
+  from: number,
+  to: number,
+  rules: HeadRules,
+  shape?: HeadShape,
+): FrameHeaders {
   const escapes = escapesIn(command, rules);
-  if (escapes !== "none" && block.includes("\\")) {
-    checkEscapes(block, escapes);
-    return new FrameHeaders(block, escapes === "1.1" ? ESCAPED_11 : ESCAPED_12, names);
-  }
-  return plainHeadersOfBlock(block, rules, names);
-}
-
-/** Make the headers of a block without a backslash, or one whose backslashes mean themselves. */
-export function plainHeadersOfBlock(block: string, rules: HeadRules, names?: object): FrameHeaders {
-  // STOMP 1.1 forbade to trim because peers of 1.0 pad and trim; so in 1.0 the padding is none of the value.
-  return new FrameHeaders(block, rules.version === "1.0" && !rules.strict ? TRIMMED : PLAIN, names);
+  const block = escapes === "none" ? "" : text.slice(from, to);
+  if (!block.includes("\\")) return new FrameHeaders(text, from, to, rules.plain, shape);
+  checkEscapes(block, escapes);
+  return new FrameHeaders(block, 0, block.length, escapes === "1.1" ? ESCAPED_11 : ESCAPED_12, shape);
 }
 
 function escapesIn(command: Command, rules: HeadRules): Escapes {
@@ -81,7 +108,7 @@ export function readHead(head: string, crlf: boolean, rules: HeadRules): { comma
     checkLine(line, command, rules);
     block += `${line}\n`;
   }
-  return { command, headers: headersOfBlock(command, block, rules) };
+  return { command, headers: headersOfBlock(command, block, 0, block.length, rules) };
 }
 
 /** @throws LimitError when there are more headers than the limit allows. */

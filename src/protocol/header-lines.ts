@@ -11,7 +11,9 @@ interface KnownLine {
   value: HeaderValue | undefined;
   /** The value, escaped. */
   text: string;
-  /** The head up to here, if it was asked for since it changed. */
+  /** The head before the value, if it was asked for since it changed. */
+  lead: string | undefined;
+  /** The head with the value, if it was asked for since it changed. */
   head: string | undefined;
 }
 
@@ -50,12 +52,10 @@ export class HeaderLines {
    */
   add(name: string, value: HeaderValue): void {
     const known = this.#known[this.#at];
-    if (known !== undefined && known.name === name) {
-      if (this.#written === undefined && known.value === value) this.#at++;
-      else this.#addOf(known, value);
-    } else {
-      this.#addNew(name, value);
-    }
+    if (known === undefined || known.name !== name) this.#addNew(name, value);
+    else if (known.value !== value) this.#change(known, value);
+    else if (this.#written !== undefined) this.#written += known.begin + known.text;
+    this.#at++;
   }
 
   /** The head as far as it is written: without a line feed at its end. */
@@ -63,16 +63,15 @@ export class HeaderLines {
     return this.#written ?? this.#headBefore(this.#at);
   }
 
-  #addOf(known: KnownLine, value: HeaderValue): void {
-    const text = known.value === value ? known.text : valueOf(known.name, value, this.#escapes);
-    const before = this.#written ?? this.#headBefore(this.#at);
+  #change(known: KnownLine, value: HeaderValue): void {
+    const text = valueOf(known.name, value, this.#escapes);
     const isShort = text.length <= LONGEST_KNOWN;
     known.value = isShort ? value : undefined;
     known.text = isShort ? text : "";
-    // The heads up to those after it hold its old value.
-    for (let i = this.#at; i < this.#known.length; i++) this.#forgetHead(i);
-    this.#written = before + known.begin + text;
-    this.#at++;
+    known.head = undefined;
+    // What is known of those after it holds its old value.
+    for (let i = this.#at + 1; i < this.#known.length; i++) this.#forget(i);
+    this.#written = (this.#written === undefined ? this.#leadOf(known) : this.#written + known.begin) + text;
   }
 
   #addNew(name: string, value: HeaderValue): void {
@@ -82,17 +81,25 @@ export class HeaderLines {
     const isShort = begin.length + text.length <= LONGEST_KNOWN;
     // Those after it are no longer where they were.
     this.#known.length = this.#at;
-    if (isShort && this.#at < MOST_KNOWN) this.#known.push({ name, begin, value, text, head: undefined });
+    if (isShort && this.#at < MOST_KNOWN) {
+      this.#known.push({ name, begin, value, text, lead: undefined, head: undefined });
+    }
     this.#written = before + begin + text;
-    this.#at++;
   }
 
-  #forgetHead(at: number): void {
+  #forget(at: number): void {
     const known = this.#known[at];
-    if (known !== undefined) known.head = undefined;
+    if (known !== undefined) known.lead = known.head = undefined;
   }
 
-  /** The head of so many known lines, as one run of characters: what `+` makes is a tree, to be walked for each frame. */
+  // The parts of a head as one run of characters: what `+` makes is a tree, to be walked for each frame.
+
+  #leadOf(known: KnownLine): string {
+    known.lead ??= [this.#headBefore(this.#at), known.begin].join("");
+    return known.lead;
+  }
+
+  /** The head of so many known lines. */
   #headBefore(count: number): string {
     const last = this.#known[count - 1];
     if (last === undefined) return this.command;

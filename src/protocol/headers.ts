@@ -1,5 +1,6 @@
 /** The headers of a frame: a read-only map, read lazily from the header block. */
 import { type Escapes, unescapeHeader } from "./escape.js";
+import type { HeadShape } from "./head-shape.js";
 
 /** What may be given as the value of a header; numbers and booleans are written as `String` writes them. */
 export type HeaderValue = string | number | boolean;
@@ -56,23 +57,25 @@ function needleFor(name: string): string {
  * "Repeated Header Entries"); {@link FrameHeaders.all} has them all. `__proto__` is a name like any other.
  */
 export class FrameHeaders implements ReadonlyMap<string, string> {
-  /** `"\nname:value\nname:value\n"`: each line between two line feeds. */
-  readonly #block: string;
+  /** Has the block between two places: `"\nname:value\nname:value\n"`, each line between two line feeds. */
+  #text: string;
+  #from: number;
+  #to: number;
   readonly #reading: BlockReading;
   #map: Map<string, string> | undefined;
 
-  /**
-   * Stands for the names: frames of one connection with the same object here have the same names. Absent: nothing is known
-   * of them.
-   *
-   * @internal
-   */
-  readonly names: object | undefined;
+  /** What is known of them, if anything: frames with the same object here have the same names. @internal */
+  readonly shape: HeadShape | undefined;
 
-  /** Made by a decoder, from a block of lines that it has checked. To make headers of pairs, use {@link FrameHeaders.of}. @internal */
-  constructor(block: string, reading: BlockReading, names?: object) {
-    this.names = names;
-    this.#block = block;
+  /**
+   * Made by a decoder, from a block of lines that it has checked, which a text has between two places. To make headers of pairs,
+   * use {@link FrameHeaders.of}. @internal
+   */
+  constructor(text: string, from: number, to: number, reading: BlockReading, shape?: HeadShape) {
+    this.shape = shape;
+    this.#text = text;
+    this.#from = from;
+    this.#to = to;
     this.#reading = reading;
   }
 
@@ -82,14 +85,26 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
     for (const [name, value] of headerPairs(pairs)) {
       if (value !== undefined) block += `${escapeAll(name)}:${escapeAll(String(value))}\n`;
     }
-    return new FrameHeaders(block, { escapes: "1.2", trim: false });
+    return new FrameHeaders(block, 0, block.length, { escapes: "1.2", trim: false });
   }
 
   /** The value of a header; `undefined` when there is none of that name. */
   get(name: string): string | undefined {
+    if (this.shape !== undefined && this.#reading.escapes === "none") {
+      const place = this.shape.placeOf(name);
+      if (place === undefined) return undefined;
+      let { value } = place;
+      if (value === undefined) {
+        const text = this.#text;
+        const near = this.#from + place.at;
+        const from = place.needle === "" ? near : text.indexOf(place.needle, near) + place.needle.length;
+        value = text.slice(from, text.indexOf("\n", from));
+      }
+      return this.#reading.trim ? trimSpaces(value) : value;
+    }
     const needle = needleFor(name);
-    if (needle === "" || this.#map !== undefined) return this.#parsed().get(name);
-    const block = this.#block;
+    if (needle === "" || this.#map !== undefined) return FrameHeaders.#parsed(this).get(name);
+    const block = FrameHeaders.#blockOf(this);
     const at = block.indexOf(needle);
     if (at < 0) return undefined;
     const from = at + needle.length;
@@ -101,13 +116,11 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
 
   /** Whether there is a header of that name. */
   has(name: string): boolean {
+    if (this.shape !== undefined && this.#reading.escapes === "none") return this.shape.placeOf(name) !== undefined;
     const needle = needleFor(name);
-    return needle === "" || this.#map !== undefined ? this.#parsed().has(name) : this.#block.includes(needle);
-  }
-
-  /** Whether some name or value, as it was written, has `text` in it: much faster than to look at them. @internal */
-  mention(text: string): boolean {
-    return this.#block.includes(text);
+    return needle === "" || this.#map !== undefined
+      ? FrameHeaders.#parsed(this).has(name)
+      : FrameHeaders.#blockOf(this).includes(needle);
   }
 
   /** All values of a header, in the order of the frame. */
@@ -119,7 +132,7 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
 
   /** All pairs in the order of the frame, repeated names included. */
   *pairs(): Generator<[name: string, value: string], void, undefined> {
-    const block = this.#block;
+    const block = FrameHeaders.#blockOf(this);
     const { escapes, trim } = this.#reading;
     for (let from = 1; from < block.length;) {
       const end = block.indexOf("\n", from);
@@ -132,26 +145,26 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
 
   /** How many different names there are. */
   get size(): number {
-    return this.#parsed().size;
+    return FrameHeaders.#parsed(this).size;
   }
 
   /** The names, in the order of the frame. */
   keys(): MapIterator<string> {
-    return this.#parsed().keys();
+    return FrameHeaders.#parsed(this).keys();
   }
 
   /** The values, in the order of the frame. */
   values(): MapIterator<string> {
-    return this.#parsed().values();
+    return FrameHeaders.#parsed(this).values();
   }
 
   /** Names and values, in the order of the frame, the first of each name. */
   entries(): MapIterator<[string, string]> {
-    return this.#parsed().entries();
+    return FrameHeaders.#parsed(this).entries();
   }
 
   [Symbol.iterator](): MapIterator<[string, string]> {
-    return this.#parsed().entries();
+    return FrameHeaders.#parsed(this).entries();
   }
 
   /** Call `callback` for each name, in the order of the frame. */
@@ -159,21 +172,33 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
     callback: (value: string, name: string, headers: ReadonlyMap<string, string>) => void,
     thisArg?: unknown,
   ): void {
-    for (const [name, value] of this.#parsed()) callback.call(thisArg, value, name, this);
+    for (const [name, value] of FrameHeaders.#parsed(this)) callback.call(thisArg, value, name, this);
   }
 
   /** What `JSON.stringify` writes: the pairs of {@link FrameHeaders.entries}. */
   toJSON(): [string, string][] {
-    return [...this.#parsed()];
+    return [...FrameHeaders.#parsed(this)];
   }
 
-  #parsed(): Map<string, string> {
-    if (this.#map === undefined) {
-      const map = new Map<string, string>();
-      for (const [name, value] of this.pairs()) if (!map.has(name)) map.set(name, value);
-      this.#map = map;
+  // Static: an object of a class that has private methods is larger by a mark of that, and there is one of this for each frame.
+
+  /** The block by itself. It is not cut out before it is asked for: most headers are found without. */
+  static #blockOf(headers: FrameHeaders): string {
+    if (headers.#to - headers.#from !== headers.#text.length) {
+      headers.#text = headers.#text.slice(headers.#from, headers.#to);
+      headers.#from = 0;
+      headers.#to = headers.#text.length;
     }
-    return this.#map;
+    return headers.#text;
+  }
+
+  static #parsed(headers: FrameHeaders): Map<string, string> {
+    if (headers.#map === undefined) {
+      const map = new Map<string, string>();
+      for (const [name, value] of headers.pairs()) if (!map.has(name)) map.set(name, value);
+      headers.#map = map;
+    }
+    return headers.#map;
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * Heads that are alike are matched by an expression made for them. A subscription's messages have the same names in the same
- * order, and most of the same values: what is the same is compared several characters at a time, not looked through for its
- * colon and line feed.
+ * order, and most of the same values, or values that begin alike: what is the same is compared several characters at a time, not
+ * looked through for its colon and line feed.
  */
 import type { Command } from "./command.js";
+import { HeadShape } from "./head-shape.js";
 
 /** Longer heads, and heads of more lines, are not learned. */
 const LONGEST = 2048;
@@ -11,24 +12,34 @@ const MOST_LINES = 24;
 
 const COUNT = "content-length:";
 
-/** Knows one kind of head, and learns another when that one is seldom met. Of heads without a carriage return only. */
+/** What is known of a header line. */
+interface KnownLine {
+  /** With the colon. */
+  readonly name: string;
+  /** The value, or how all values begin. */
+  readonly start: string;
+  /** Whether all heads have the same value. */
+  readonly isSame: boolean;
+}
+
+/** Knows one kind of head, and learns more when that one is seldom met. Of heads without a carriage return only. */
 export class LearnedHead {
   /** The command of the head matched last. */
   command: Command = "MESSAGE";
   /** The length that it announces; `undefined`: none. */
   length: number | undefined;
-  /** Stands for the names that the heads matched have: the same ones, as long as it is the same object. */
-  names: object = {};
+  /** What the heads matched have in common: as long as it is the same object, the same. */
+  shape: HeadShape = new HeadShape([]);
   /** Whether the heads matched have no backslash, so that there is nothing to unescape in them. */
   isPlain = true;
   #pattern: RegExp | undefined;
   #isCounted = false;
   /** The command to be, once the pattern matches. */
   #learned: Command = "MESSAGE";
+  #lines: readonly KnownLine[] = [];
   #misses = 0;
-  /** To make an expression costs as much as to read hundreds of heads: it is made after 2, 4, 8, 16… misses. */
+  /** To make an expression costs as much as to read dozens of heads: it is made after 2, 4, 8, 16… misses. */
   #nextLesson = 2;
-  #previous: readonly string[] | undefined;
 
   /** Where the blank line is of a head that begins at a place of the text and is of the learned kind; -1 if it is of another. */
   match(text: string, from: number): number {
@@ -46,47 +57,74 @@ export class LearnedHead {
   missed(command: Command, text: string, from: number, to: number): void {
     this.#misses++;
     if (this.#misses < this.#nextLesson - 1) return;
-    const lines = to - from > LONGEST ? [] : text.slice(from, to - 1).split("\n");
-    if (this.#misses < this.#nextLesson) {
-      this.#previous = lines;
-      return;
-    }
-    this.#nextLesson *= 2;
-    const previous = this.#previous ?? [];
-    this.#previous = undefined;
-    const isPlain = !lines.some((line) => line.includes("\\"));
-    const source = sourceOf(previous, lines, isPlain ? "[^\\n\\r\\\\]*" : "[^\\n\\r]*");
-    if (source === undefined) return;
-    this.isPlain = isPlain;
-    this.#pattern = new RegExp(source, "y");
-    this.#isCounted = lines.at(-1)?.startsWith(COUNT) === true;
+    if (this.#misses >= this.#nextLesson) this.#nextLesson *= 2;
+    if (to - from > LONGEST) return;
+    const lines = linesOf(text.slice(from + command.length + 1, to - 1));
+    if (lines === undefined) return;
+    // What was known is made more general, so that two kinds in turn do not make each other forgotten.
+    const known = command === this.#learned ? merged(this.#lines, lines) : undefined;
+    this.#lines = known ?? lines;
     this.#learned = command;
-    this.names = {};
+    if (known === undefined) this.#pattern = undefined;
+    else this.#know(known);
+  }
+
+  #know(lines: readonly KnownLine[]): void {
+    this.isPlain = !lines.some(({ name, start }) => name.includes("\\") || start.includes("\\"));
+    this.#isCounted = lines.at(-1)?.name === COUNT;
+    this.#pattern = new RegExp(sourceOf(this.#learned, lines, this.isPlain ? "[^\\n\\r\\\\]*" : "[^\\n\\r]*"), "y");
+    this.shape = new HeadShape(lines);
   }
 }
 
-/** An expression for heads like these two, where `value` stands for a value that differs; `undefined` if they are not alike, or not of a kind to be learned. */
-function sourceOf(one: readonly string[], other: readonly string[], value: string): string | undefined {
-  if (one.length !== other.length || other.length < 2 || other.length > MOST_LINES) return undefined;
-  let source = "";
-  for (const [i, line] of other.entries()) {
-    const before = one[i] ?? "";
-    const name = line.slice(0, line.indexOf(":") + 1);
-    if (!before.startsWith(name)) return undefined;
-    if (line.startsWith(COUNT)) {
-      // Its digits are looked for at the end of the head.
-      if (i < other.length - 1) return undefined;
-      source += `${COUNT}[0-9]{1,15}\\n`;
-    } else {
-      source += before === line ? `${escaped(line)}\\n` : `${escaped(name)}${value}\\n`;
-    }
-    if (i === 0 && before !== line) return undefined; // another command
+/** The lines of a head; `undefined` if it is not of a kind to be learned. */
+function linesOf(block: string): KnownLine[] | undefined {
+  const lines = block.split("\n").map((line): KnownLine => {
+    const end = line.indexOf(":") + 1;
+    const name = line.slice(0, end);
+    // A count is expected to change.
+    return { name, start: name === COUNT ? "" : line.slice(end), isSame: name !== COUNT };
+  });
+  // The digits of a count are looked for at the end of the head.
+  const isOdd = lines.length > MOST_LINES || lines.some(({ name }, i) => name === COUNT && i < lines.length - 1);
+  return isOdd ? undefined : lines;
+}
+
+/** What is the same in two kinds of heads; `undefined` where the names are not. */
+function merged(ones: readonly KnownLine[], others: readonly KnownLine[]): KnownLine[] | undefined {
+  if (ones.length !== others.length) return undefined;
+  const lines: KnownLine[] = [];
+  for (const [i, other] of others.entries()) {
+    const one = ones[i];
+    if (one?.name !== other.name) return undefined;
+    const isSame = one.isSame && other.isSame && one.start === other.start;
+    lines.push(isSame ? one : { name: one.name, start: commonStart(one.start, other.start), isSame });
+  }
+  return lines;
+}
+
+/** How two values begin, up to what may be a number or a word that goes on differently in the next one. */
+function commonStart(one: string, other: string): string {
+  let end = 0;
+  while (end < one.length && one.charCodeAt(end) === other.charCodeAt(end)) end++;
+  return one.slice(0, end).replace(/[A-Za-z0-9\ud800-\udbff]+$/, "");
+}
+
+/** An expression for heads with these lines, where `rest` stands for the rest of a value that differs. */
+function sourceOf(command: Command, lines: readonly KnownLine[], rest: string): string {
+  let source = `${command}\\n`;
+  for (const { name, start, isSame } of lines) {
+    source += escaped(name + start);
+    if (name === COUNT) source += "[0-9]{1,15}";
+    else if (!isSame) source += rest;
+    source += "\\n";
   }
   return `${source}\\n`;
 }
 
 function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  if (!/[\\^$.*+?()[\]{}|]/.test(text)) return text;
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 /** The number whose last digit stands before a place. */
