@@ -1,7 +1,20 @@
 /** The text of a body by its content-type. */
 
+let lastType: string | undefined;
+let lastCharset: string | undefined;
+
 /** The charset that a content-type names; `undefined`: none, or UTF-8. */
-export function charsetOf(contentType: string): string | undefined {
+export function charsetOf(contentType: string | undefined): string | undefined {
+  if (contentType === undefined) return undefined;
+  // Most messages have the content-type of the one before.
+  if (contentType !== lastType) {
+    lastCharset = parseCharset(contentType);
+    lastType = contentType;
+  }
+  return lastCharset;
+}
+
+function parseCharset(contentType: string): string | undefined {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1];
   return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
 }

@@ -95,11 +95,9 @@ export class Message<T = undefined> {
    * @throws RangeError for a charset that the platform does not know.
    */
   text(): string {
-    const { frame, headers } = this;
-    // What octets a text had on the way is not known; and most messages name no charset.
-    if (frame.isText || !(headers.mention("harset") || headers.mention("HARSET"))) return frame.text();
-    const { contentType } = this;
-    const charset = contentType === undefined ? undefined : charsetOf(contentType);
+    const { frame } = this;
+    // What octets a text had on the way is not known.
+    const charset = frame.isText ? undefined : charsetOf(this.contentType);
     return charset === undefined ? frame.text() : decodeText(frame.body, charset);
   }
 
