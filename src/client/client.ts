@@ -109,7 +109,10 @@ export class DialClient implements AsyncDisposable {
         this.#outbox.resubscribed();
       },
     });
-    this.#outbox = new Outbox(context, () => this.#subscriber.isResubscribing);
+    this.#outbox = new Outbox(context, {
+      isResubscribing: () => this.#subscriber.isResubscribing,
+      isHeld: () => this.#subscriber.isHolding,
+    });
     this.#sender = new Sender(context, this.#outbox, () => this.#supervisor.hasGivenUp);
     this.#requester = new Requester(context, () => {
       this.#subscriber.holdOrRead();

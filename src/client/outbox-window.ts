@@ -15,6 +15,8 @@ export interface OutboxWindowHost {
   readonly renews: boolean;
   /** Whether the session may end because of a subscription. */
   isResubscribing(): boolean;
+  /** Whether what is sent has to wait for SUBSCRIBEs. */
+  isHeld(): boolean;
   /** Take the message that is to be sent next, if it may be sent by now. */
   take(): Entry | undefined;
   /** These are to be sent again, before all others. */
@@ -110,6 +112,7 @@ export class OutboxWindow {
       const connection = this.#connection;
       const most = this.#suspects.size > 0 ? 1 : this.#host.most;
       if (connection?.isOpen !== true || this.#inFlight.size >= most) return;
+      if (this.#host.isHeld()) return;
       // What ends the session must be one or the other: otherwise both would be blamed.
       if (this.#suspects.size > 0 && this.#host.isResubscribing()) return;
       if (this.#mustDrain(connection)) return;

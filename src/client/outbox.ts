@@ -8,7 +8,7 @@ import type { Connection } from "./connection.js";
 import type { ClientContext } from "./context.js";
 import { type Entry, type EntryWait, expiredError, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
 import { OutboxStore } from "./outbox-store.js";
-import { OutboxWindow } from "./outbox-window.js";
+import { OutboxWindow, type OutboxWindowHost } from "./outbox-window.js";
 
 /**
  * Sends at least once. A message waits for room, goes into the store, then to the broker, and is forgotten with its
@@ -31,8 +31,7 @@ export class Outbox {
   #bytes = 0;
   #whenEmpty: (() => void)[] = [];
 
-  /** `isResubscribing`: whether the session may end because of a subscription. */
-  constructor(context: ClientContext, isResubscribing: () => boolean) {
+  constructor(context: ClientContext, subscriptions: Pick<OutboxWindowHost, "isResubscribing" | "isHeld">) {
     const { outbox, receiptTimeout, reconnect } = context.options;
     this.#context = context;
     this.#store = new OutboxStore(outbox.store, {
@@ -47,7 +46,8 @@ export class Outbox {
       most: outbox.inFlight,
       receiptTimeout,
       renews: reconnect !== false,
-      isResubscribing,
+      isResubscribing: () => subscriptions.isResubscribing(),
+      isHeld: () => subscriptions.isHeld(),
       take: () => this.#take(),
       putBack: (entries) => {
         this.#putBack(entries);

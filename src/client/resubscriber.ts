@@ -15,7 +15,7 @@ export interface ResubscriberHost {
   receiptId(): string;
   /** The broker does not want this subscription. */
   refused(subscription: AnySubscription, error: Error): void;
-  /** None is on trial any longer, nor waits to be. */
+  /** None is on trial any longer, or all are that are not tried one at a time. */
   tried(): void;
 }
 
@@ -23,6 +23,11 @@ export interface ResubscriberHost {
 const MOST_STRIKES = 3;
 /** A session that lives on for so long after a SUBSCRIBE has not ended because of it, in ms. */
 const TRIAL = 5000;
+/**
+ * So many are on trial at a time. RabbitMQ reads nothing while it works off what it has read, some milliseconds for each SUBSCRIBE;
+ * with thousands of them that takes longer than it waits for the heart-beats of a client, and it ends each session.
+ */
+const MOST_ON_TRIAL = 250;
 
 /**
  * Brokers end the session over a SUBSCRIBE that they refuse (RabbitMQ over WebSocket without a word), so that each new session
@@ -33,10 +38,16 @@ const TRIAL = 5000;
 export class Resubscriber {
   readonly #host: ResubscriberHost;
   readonly #onTrial = new Set<AnySubscription>();
+  /** Those that are to follow when there are fewer on trial, in this session. */
+  readonly #rest = new Set<AnySubscription>();
+  /** Whether the broker has confirmed one in this session, and whether it has confirmed none in time: then none is waited for. */
+  #confirms = false;
+  #isMute = false;
   /** Those that were on trial when the last session ended and have not been tried in this one. */
   #suspects: AnySubscription[] = [];
   readonly #strikes = new WeakMap<AnySubscription, number>();
   readonly #deadlines = new Deadlines<AnySubscription>((subscription) => {
+    this.#isMute = !this.#confirms;
     this.#passed(subscription);
   });
   #connection: Connection | undefined;
@@ -52,12 +63,18 @@ export class Resubscriber {
     return this.#onTrial.size > 0;
   }
 
+  /** Whether there are SUBSCRIBEs that wait for others to be answered, and that are to be sent before all else. */
+  get isHolding(): boolean {
+    return this.#rest.size > 0;
+  }
+
   /** A session is established. */
   established(connection: Connection, subscriptions: readonly AnySubscription[]): void {
     this.#connection = connection;
     this.#hasErred = false;
     const suspects = new Set(this.#suspects);
-    for (const subscription of subscriptions) if (!suspects.has(subscription)) this.#subscribe(subscription);
+    for (const subscription of subscriptions) if (!suspects.has(subscription)) this.#rest.add(subscription);
+    this.#subscribeMore();
     if (this.#onTrial.size === 0) this.#tryNext();
   }
 
@@ -68,12 +85,13 @@ export class Resubscriber {
 
   /** Whether a subscription waits for its turn: this session has had no SUBSCRIBE of it. */
   waits(subscription: AnySubscription): boolean {
-    return this.#connection !== undefined && this.#suspects.includes(subscription);
+    return this.#connection !== undefined && (this.#rest.has(subscription) || this.#suspects.includes(subscription));
   }
 
   /** A subscription has ended. */
   removed(subscription: AnySubscription): void {
     this.#suspects = this.#suspects.filter((one) => one !== subscription);
+    if (this.#rest.delete(subscription) && this.#rest.size === 0) this.#host.tried();
     this.#passed(subscription);
   }
 
@@ -112,7 +130,17 @@ export class Resubscriber {
   #reset(): void {
     this.#connection = undefined;
     this.#onTrial.clear();
+    this.#rest.clear();
+    this.#confirms = this.#isMute = false;
     this.#deadlines.clear();
+  }
+
+  #subscribeMore(): void {
+    for (const subscription of this.#rest) {
+      if (this.#onTrial.size >= MOST_ON_TRIAL && !this.#isMute) return;
+      this.#rest.delete(subscription);
+      this.#subscribe(subscription);
+    }
   }
 
   #tryNext(): void {
@@ -138,6 +166,7 @@ export class Resubscriber {
       resolve(connection.send("SUBSCRIBE", subscribePairs(subscription, connection.server, id), "", true, wait));
     }).then(
       () => {
+        if (this.#connection === connection) this.#confirms = true;
         if (!this.#hasErred) this.#passed(subscription);
       },
       (error: unknown) => {
@@ -157,6 +186,10 @@ export class Resubscriber {
     if (!this.#onTrial.delete(subscription)) return;
     this.#deadlines.delete(subscription);
     this.#strikes.delete(subscription);
+    if (this.#rest.size > 0) {
+      this.#subscribeMore();
+      if (this.#rest.size === 0) this.#host.tried();
+    }
     if (this.#onTrial.size === 0) this.#tryNext();
   }
 }

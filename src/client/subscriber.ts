@@ -71,6 +71,11 @@ export class Subscriber implements SubscriptionHost {
     return this.#resubscriber.isTrying;
   }
 
+  /** Whether there are SUBSCRIBEs of this session that are to be sent before all else, and cannot be yet. */
+  get isHolding(): boolean {
+    return this.#resubscriber.isHolding;
+  }
+
   /** How many messages were delivered and not read yet. */
   get unread(): number {
     let unread = 0;
