@@ -224,6 +224,17 @@ const DEFINITIONS = {
     { user: "back\\slash", vhost: "/", ...ALL },
     { user: "limited", vhost: "/", configure: "^open\\..*", write: "^$", read: "^open\\..*" },
   ],
+  // Queues whose names begin so hold one message, and refuse the next.
+  policies: [
+    {
+      vhost: "/",
+      name: "refusing",
+      pattern: "^refusing-",
+      "apply-to": "queues",
+      definition: { "max-length": 1, overflow: "reject-publish" },
+      priority: 0,
+    },
+  ],
 };
 
 /** Debian's package has it in the name of a folder. */

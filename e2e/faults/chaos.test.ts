@@ -78,7 +78,12 @@ for (const kind of KINDS) {
         }
         const all = [...producers, ...consumers];
         onTestFailed(() => {
-          console.log(REPLAY, ledger.tally(), ...all.map(({ state, session }) => ({ state, session })));
+          console.log(
+            REPLAY,
+            ledger.tally(),
+            ledger.missing(),
+            ...all.map(({ state, session }) => ({ state, session })),
+          );
           console.log(...all.map((client) => client.metrics()));
         });
         const samples: number[] = [];

@@ -18,6 +18,7 @@ test("a ledger tells what was lost, what came twice and what is pending", () => 
     duplicates: 2,
     missing: 1,
   });
+  expect(ledger.missing()).toEqual(["1-0"]);
   expect(() => {
     ledger.ended(1, 0, "refused");
   }).toThrow("ended twice");

@@ -90,6 +90,18 @@ export class Ledger {
     return tally;
   }
 
+  /** Some of those that were confirmed and never consumed: `"producer-number"`. */
+  missing(most = 20): string[] {
+    const missing: string[] = [];
+    for (const [producer, sent] of this.#sent.entries()) {
+      const states = this.#statesOf(producer);
+      for (let number = 0; number < sent && missing.length < most; number++) {
+        if (states[number] === CONFIRMED) missing.push(`${producer}-${number}`);
+      }
+    }
+    return missing;
+  }
+
   #statesOf(producer: number): Uint8Array {
     const states = this.#states[producer];
     if (states === undefined) throw new Error(`there is no producer ${producer}`);

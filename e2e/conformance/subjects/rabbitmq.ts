@@ -20,6 +20,8 @@ export const rabbitmq: Subject = {
     "What was not acknowledged at UNSUBSCRIBE stays out until the session ends, and what was on its way in the mode `auto` is lost.",
     "A RECEIPT of a SEND in a transaction comes after that of COMMIT: do not wait for it before. After ABORT it never comes.",
     "Web STOMP sends all bodies in text messages, which browsers refuse where they are not UTF-8: set `web_stomp.ws_frame = binary`. It closes a WebSocket on which nothing comes for a minute: leave the heart-beats on. It breaks the connection when many hundred SENDs with receipts come at once while the client's heart-beats are on: await receipts now and then, or go over TCP.",
+    "**Over WebSocket a RECEIPT is no proof where a queue may refuse messages** (`overflow: reject-publish`, a quorum queue that has lost its leader): Web STOMP passes over the refusal, and confirms the message together with a later one. Over TCP the session ends instead, and `at-least-once` sends again: send there what must not be lost.",
+    "It reads nothing, heart-beats neither, while it works off what it has read, some milliseconds for each SUBSCRIBE: who makes thousands of subscriptions at once is dropped. Await the receipts of some hundred at a time, as the client does after a reconnect.",
     "It undoes escapes in CONNECT, against the specification: a passcode with a backslash needs `escapeConnect: true`.",
     "A broker that has just been made refuses good credentials for a moment: `refusalLimit` says how often to try again.",
   ],
