@@ -26,30 +26,29 @@ const textEncoder = new TextEncoder();
 const WORKLOADS = {
   "small-text": {
     title: "small JSON SEND to text",
-    encoders: (cores) => [
-      ...cores.map(([name, core]) => ({ name, encode: libraryText(core) })),
-      { name: "stompjs", encode: stompjsText },
-      stompitEncoder((index) => bodies[index] ?? "", contentType),
-      { name: "webstomp", encode: webstompText },
-      { name: "floor", encode: floorText },
-    ],
+    encoders: (cores) => textEncoders(cores, plain),
   },
   "small-bytes": {
     title: "small JSON SEND to octets",
-    encoders: (cores) => [
-      ...cores.map(([name, core]) => ({ name, encode: toOctets(libraryText(core)) })),
-      { name: "stompjs", encode: toOctets(stompjsText) },
-      stompitEncoder((index) => bodies[index] ?? "", contentType),
-      { name: "webstomp", encode: toOctets(webstompText) },
-      { name: "floor", encode: toOctets(floorText) },
-    ],
+    encoders: (cores) => octetEncoders(textEncoders(cores, plain)),
+  },
+  "traced-text": {
+    title: "the same with a header that changes, to text",
+    encoders: (cores) => textEncoders(cores, traced),
+  },
+  "traced-bytes": {
+    title: "the same with a header that changes, to octets",
+    encoders: (cores) => octetEncoders(textEncoders(cores, traced)),
   },
   "binary-1m": {
     title: "1 MiB binary SEND",
     encoders: (cores) => [
       ...cores.map(([name, core]) => ({ name, encode: libraryOctets(core) })),
       { name: "stompjs", encode: stompjsOctets },
-      stompitEncoder(() => large, OCTETS),
+      stompitEncoder(
+        () => large,
+        (index) => ({ ...traced(index), "content-type": OCTETS }),
+      ),
       { name: "floor", encode: floorOctets },
     ],
   },
@@ -58,18 +57,45 @@ const WORKLOADS = {
 /** The names of the encode workloads. */
 export const ENCODE_KEYS = Object.keys(WORKLOADS);
 
-/** A socket's `write` of text ends in octets: so do these. */
-function toOctets(/** @type {(index: number) => Encoded} */ encode) {
-  return (/** @type {number} */ index) => {
-    const frame = encode(index);
-    return typeof frame === "string" ? textEncoder.encode(frame) : frame;
-  };
+/**
+ * The headers of the SEND number `index`, made anew as a program does.
+ *
+ * @typedef {(index: number) => Record<string, string | undefined>} HeadersOf
+ */
+
+/** @type {HeadersOf} */
+const plain = () => ({ destination, "content-type": contentType });
+/** @type {HeadersOf} */
+const traced = (index) => ({ destination, "content-type": contentType, "x-trace": traces[index] });
+
+function textEncoders(/** @type {[string, any][]} */ cores, /** @type {HeadersOf} */ headersOf) {
+  return [
+    ...cores.map(([name, core]) => ({ name, encode: libraryText(core, headersOf) })),
+    { name: "stompjs", encode: stompjsText(headersOf) },
+    stompitEncoder((index) => bodies[index] ?? "", headersOf),
+    { name: "webstomp", encode: webstompText(headersOf) },
+    { name: "floor", encode: headersOf === traced ? floorTraced : floorPlain },
+  ];
 }
 
-function libraryText(/** @type {any} */ { FrameEncoder }) {
+/** A socket's `write` of text ends in octets: so do these. */
+function octetEncoders(/** @type {Encoder[]} */ encoders) {
+  return encoders.map((encoder) => {
+    if (encoder.sent !== undefined) return encoder;
+    const { name, encode } = encoder;
+    return {
+      name,
+      encode: (/** @type {number} */ index) => {
+        const frame = encode(index);
+        return typeof frame === "string" ? textEncoder.encode(frame) : frame;
+      },
+    };
+  });
+}
+
+function libraryText(/** @type {any} */ { FrameEncoder }, /** @type {HeadersOf} */ headersOf) {
   const encoder = new FrameEncoder({ version: "1.2" });
-  return (/** @type {number} */ index) =>
-    encoder.encode("SEND", { destination, "content-type": contentType, "x-trace": traces[index] }, bodies[index]);
+  return (/** @type {number} */ index) => encoder.encode("SEND", headersOf(index), bodies[index]);
 }
 
 function libraryOctets(/** @type {any} */ { FrameEncoder }) {
@@ -78,9 +104,11 @@ function libraryOctets(/** @type {any} */ { FrameEncoder }) {
     encoder.encode("SEND", { destination, "content-type": OCTETS, "x-trace": traces[index] }, large);
 }
 
-function stompjsText(/** @type {number} */ index) {
-  const headers = Object.assign({ destination }, { "content-type": contentType, "x-trace": traces[index] });
-  return new FrameImpl({ command: "SEND", headers, body: bodies[index], escapeHeaderValues: true }).serialize();
+function stompjsText(/** @type {HeadersOf} */ headersOf) {
+  return (/** @type {number} */ index) => {
+    const headers = /** @type {Record<string, string>} */ (headersOf(index));
+    return new FrameImpl({ command: "SEND", headers, body: bodies[index], escapeHeaderValues: true }).serialize();
+  };
 }
 
 function stompjsOctets(/** @type {number} */ index) {
@@ -88,14 +116,17 @@ function stompjsOctets(/** @type {number} */ index) {
   return new FrameImpl({ command: "SEND", headers, binaryBody: large, escapeHeaderValues: true }).serialize();
 }
 
-function webstompText(/** @type {number} */ index) {
-  const headers = Object.assign({}, { "content-type": contentType, "x-trace": traces[index] });
-  headers.destination = destination;
-  return webstomp.Frame.marshall("SEND", headers, bodies[index]);
+function webstompText(/** @type {HeadersOf} */ headersOf) {
+  return (/** @type {number} */ index) => webstomp.Frame.marshall("SEND", headersOf(index), bodies[index]);
 }
 
 /** The same text with the checks, the escapes and the order of headers left out. */
-function floorText(/** @type {number} */ index) {
+function floorPlain(/** @type {number} */ index) {
+  const body = bodies[index] ?? "";
+  return `SEND\ndestination:${destination}\ncontent-type:${contentType}\ncontent-length:${Buffer.byteLength(body)}\n\n${body}\0`;
+}
+
+function floorTraced(/** @type {number} */ index) {
   const body = bodies[index] ?? "";
   return `SEND\ndestination:${destination}\ncontent-type:${contentType}\nx-trace:${traces[index]}\ncontent-length:${Buffer.byteLength(body)}\n\n${body}\0`;
 }
@@ -109,7 +140,10 @@ function floorOctets(/** @type {number} */ index) {
 }
 
 /** It writes a frame in pieces to a socket: here to one that keeps nothing of them. */
-function stompitEncoder(/** @type {(index: number) => string | Uint8Array} */ body, /** @type {string} */ type) {
+function stompitEncoder(
+  /** @type {(index: number) => string | Uint8Array} */ body,
+  /** @type {HeadersOf} */ headersOf,
+) {
   /** @type {Buffer[] | undefined} */
   let kept;
   const socket = new Writable({
@@ -126,12 +160,7 @@ function stompitEncoder(/** @type {(index: number) => string | Uint8Array} */ bo
     encode(/** @type {number} */ index) {
       const octets = body(index);
       const length = typeof octets === "string" ? Buffer.byteLength(octets) : octets.length;
-      const frame = outgoing.frame("SEND", {
-        destination,
-        "content-type": type,
-        "x-trace": traces[index],
-        "content-length": length,
-      });
+      const frame = outgoing.frame("SEND", Object.assign(headersOf(index), { "content-length": length }));
       frame.write(octets);
       frame.end();
       return undefined;
@@ -164,7 +193,8 @@ export async function measureEncoding({ cores, rounds, roundTime, rows }, report
     const marks = new Map();
     const candidates = [];
     for (const encoder of encoders(cores)) {
-      const isRight = isFrame(cores[0]?.[1], await octetsOf(encoder), key === "binary-1m" ? large : bodies[7]);
+      const trace = key.startsWith("small") ? undefined : traces[7];
+      const isRight = isFrame(cores[0]?.[1], await octetsOf(encoder), trace, key === "binary-1m" ? large : bodies[7]);
       if (isRight) candidates.push(candidateOf(encoder));
       else marks.set(encoder.name, "wrong");
     }
@@ -182,6 +212,7 @@ async function octetsOf(/** @type {Encoder} */ encoder) {
 function isFrame(
   /** @type {any} */ { FrameDecoder },
   /** @type {Uint8Array} */ octets,
+  /** @type {string | undefined} */ trace,
   /** @type {string | Uint8Array | undefined} */ body,
 ) {
   const decoder = new FrameDecoder({ version: "1.2" });
@@ -190,7 +221,7 @@ function isFrame(
   const { headers } = frame;
   return (
     headers.get("destination") === destination &&
-    headers.get("x-trace") === traces[7] &&
+    headers.get("x-trace") === trace &&
     (typeof body === "string" ? frame.text() === body : Buffer.compare(frame.body, body ?? new Uint8Array()) === 0)
   );
 }

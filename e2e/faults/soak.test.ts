@@ -104,7 +104,7 @@ describeRabbitMq("much of everything", () => {
         peak = await within(380_000, where, async () => {
           const subscriptions = await inPortions(SUBSCRIPTIONS, subscribe);
           await round();
-          client.reconnect();
+          await client.reconnect();
           await expect
             .poll(() => client.metrics(), { timeout: 200_000 })
             .toMatchObject({ connects: 2, receiptsPending: 0 });

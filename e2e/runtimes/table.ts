@@ -54,9 +54,13 @@ export async function writeTable(rows: readonly Row[]): Promise<void> {
   await writeFile(FILE, `${before}${BEGIN}\n\n${aligned(tableOf(rows)).join("\n")}\n\n${END}${after}`);
 }
 
-/** What is compared of a line: exact versions differ from one machine to the next, and the width of columns says nothing. */
+/**
+ * What is compared of a line: exact versions differ from one machine to the next, those of the system's browsers from one month to
+ * the next, and the width of columns says nothing.
+ */
 export function comparable(line: string): string {
   return line
+    .replace(/^(\| (?:Chromium|Firefox|WebKit)) [\d.]+/, "$1")
     .replaceAll(/ +/g, " ")
     .replaceAll(/-{3,}/g, "---")
     .replaceAll(/(\d+)([.-]\d+)+/g, "$1");
