@@ -1,21 +1,18 @@
 /** What brokers written in Java have in common: archives that are checked before they run, classes, keys, a process. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { access, mkdir, mkdtemp, readFile, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import process from "node:process";
-import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { BrokerAddress, RunningBroker } from "./broker.js";
+import type { BrokerAddress } from "./broker.js";
+import { KeptBroker } from "./kept-broker.js";
 import { installPackages } from "./packages.js";
 
 /** Where archives and classes are kept from run to run. */
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/brokers/", import.meta.url));
 const MAVEN_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 const KEEPER = fileURLToPath(new URL("keep-server.sh", import.meta.url));
-const START_TIME = 90_000;
 
 /** For a broker that lives as long as a few tests: it starts soon, and takes little. */
 export const JAVA_OPTIONS = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"];
@@ -167,15 +164,12 @@ export async function makeKeyStore(file: string): Promise<string> {
   return run("keytool", ["-exportcert", "-rfc", ...store]);
 }
 
-/** A broker in a process of its own. */
-export class JavaBroker<A extends BrokerAddress = BrokerAddress> implements RunningBroker {
-  readonly address: A;
-  readonly #keeper: ChildProcess;
+/** A broker that Java runs. */
+export class JavaBroker<A extends BrokerAddress = BrokerAddress> extends KeptBroker<A> {
   readonly #isReady: (log: string) => Promise<boolean>;
 
   private constructor(address: A, keeper: ChildProcess, isReady: (log: string) => Promise<boolean>) {
-    this.address = address;
-    this.#keeper = keeper;
+    super(address, keeper);
     this.#isReady = isReady;
   }
 
@@ -201,17 +195,11 @@ export class JavaBroker<A extends BrokerAddress = BrokerAddress> implements Runn
     }
   }
 
-  /** Wait until it takes logins. */
-  async ready(): Promise<void> {
-    for (const end = Date.now() + START_TIME; ;) {
-      if (this.#keeper.exitCode !== null) throw new Error("it ended at once");
-      const log = await this.log();
-      if (await this.#isReady(log)) return;
-      if (/Exception in thread "main"|APPLICATION FAILED|Application run failed/.test(log))
-        throw new Error("it failed");
-      if (Date.now() > end) throw new Error(`it was not ready within ${String(START_TIME)} ms`);
-      await pause(100);
-    }
+  protected override async isReady(): Promise<boolean> {
+    const log = await this.log();
+    if (await this.#isReady(log)) return true;
+    if (/Exception in thread "main"|APPLICATION FAILED|Application run failed/.test(log)) throw new Error("it failed");
+    return false;
   }
 
   /** What it has written since its start. */
@@ -219,25 +207,9 @@ export class JavaBroker<A extends BrokerAddress = BrokerAddress> implements Runn
     return readFile(path.join(this.address.base, "console.log"), "utf8").catch(() => "");
   }
 
-  async signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
-    process.kill(Number(await readFile(path.join(this.address.base, "pid"), "utf8")), signal);
-  }
-
-  async restart(): Promise<void> {
+  override async restart(): Promise<void> {
     await rm(path.join(this.address.base, "console.log"), { force: true }); // what it said before is no sign of life
-    this.#keeper.stdin?.write("start\n");
-    await this.ready();
-  }
-
-  async stop(): Promise<void> {
-    if (this.#keeper.exitCode !== null) return;
-    const exited = once(this.#keeper, "exit");
-    this.#keeper.stdin?.end();
-    await exited;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    await super.restart();
   }
 }
 

@@ -1,22 +1,20 @@
 /** A private RabbitMQ node: own ports of the loopback interface, own data, own users; gone with the tests. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { certificate } from "../../test/support/certificates.js";
-import type { BrokerAddress, BrokerKind, Carrier, RunningBroker } from "./broker.js";
+import type { BrokerAddress, BrokerKind, Carrier } from "./broker.js";
+import { KeptBroker } from "./kept-broker.js";
 import { installPackages } from "./packages.js";
 import { exchange, freePorts, isOpen } from "./ports.js";
 
 const BIN = "/usr/lib/rabbitmq/bin"; // where Debian's package has it
 const SERVER = `${BIN}/rabbitmq-server`;
-const START_TIME = 90_000;
 
 /** Where a node listens, and what its tool needs: plain data, to be handed to other processes. */
 export interface RabbitMqAddress extends BrokerAddress {
@@ -129,48 +127,12 @@ function joining(other: string, self: string): string[] {
 }
 
 /** A running node. */
-export class RabbitMq implements RunningBroker {
-  readonly address: RabbitMqAddress;
-  readonly #keeper: ChildProcess;
-
-  constructor(address: RabbitMqAddress, keeper: ChildProcess) {
-    this.address = address;
-    this.#keeper = keeper;
-  }
-
-  /** Wait until all ports are open and a login is taken: a node on its first start refuses them for a moment. */
-  async ready(): Promise<void> {
+export class RabbitMq extends KeptBroker<RabbitMqAddress> {
+  /** Whether all ports are open and a login is taken: a node on its first start refuses them for a moment. */
+  protected override async isReady(): Promise<boolean> {
     const { stompPort, wsPort } = this.address;
     const connect = "CONNECT\naccept-version:1.2\nhost:/\nlogin:guest\npasscode:guest\n\n\0";
-    for (const end = Date.now() + START_TIME; ;) {
-      if (this.#keeper.exitCode !== null) throw new Error("it ended at once");
-      if ((await isOpen(wsPort)) && (await exchange(stompPort, connect, "\0")).startsWith("CONNECTED")) return;
-      if (Date.now() > end) throw new Error(`no login within ${START_TIME} ms`);
-      await pause(200);
-    }
-  }
-
-  /** Send the node a signal: SIGKILL is a crash, SIGSTOP makes it hang, SIGCONT lets it go on. */
-  async signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
-    process.kill(Number(await readFile(path.join(this.address.base, "pid"), "utf8")), signal);
-  }
-
-  /** Start it again after a SIGKILL, on the same ports and data. */
-  async restart(): Promise<void> {
-    this.#keeper.stdin?.write("start\n");
-    await this.ready();
-  }
-
-  /** Stop the node; what it wrote is removed. */
-  async stop(): Promise<void> {
-    if (this.#keeper.exitCode !== null) return;
-    const exited = once(this.#keeper, "exit");
-    this.#keeper.stdin?.end();
-    await exited;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    return (await isOpen(wsPort)) && (await exchange(stompPort, connect, "\0")).startsWith("CONNECTED");
   }
 }
 
