@@ -63,10 +63,11 @@ async function vitest(stage, projects) {
   );
   let outcomes;
   try {
-    outcomes = read(file).map(({ project, file, name, state, reason }) => ({
+    outcomes = read(file).map(({ project, file, name, state, reason, before }) => ({
       name: [project, file, name].filter(Boolean).join(" › "),
       state,
       reason,
+      before,
       file,
       title: name,
     }));
@@ -197,6 +198,9 @@ try {
   rmSync(reports, { recursive: true, force: true });
 }
 
+const late = outcomes.filter(({ before }) => before !== undefined);
+if (late.length > 0) console.log("\nPASSED AT THE SECOND ATTEMPT ONLY:");
+for (const { name, before } of late) console.log(`  ${name}\n    ${before.split("\n")[0]}`);
 for (const state of ["skipped", "failed"]) {
   const these = outcomes.filter((outcome) => outcome.state === state);
   if (these.length > 0) console.log(`\n${state.toUpperCase()}:`);

@@ -17,7 +17,9 @@ export default class VitestReport {
         const result = test.result();
         const state = result.state === "passed" || result.state === "failed" ? result.state : "skipped";
         const reason = state === "failed" ? messagesOf(result.errors) : (result.note ?? test.options.mode);
-        outcomes.push({ project, file, name: test.fullName, state, reason });
+        // What an attempt before has failed with.
+        const before = state === "passed" && result.errors?.length > 0 ? messagesOf(result.errors) : undefined;
+        outcomes.push({ project, file, name: test.fullName, state, reason, before });
       }
       // A file that cannot be loaded, or whose hooks fail, has failed although none of its tests did.
       const suites = [...module.children.allSuites()].filter((suite) => suite.errors().length > 0);
