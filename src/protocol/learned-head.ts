@@ -12,6 +12,12 @@ const MOST_LINES = 24;
 
 const COUNT = "content-length:";
 
+/** What is known of a kind of heads. */
+interface Kind {
+  readonly command: Command;
+  readonly lines: readonly KnownLine[];
+}
+
 /** What is known of a header line. */
 interface KnownLine {
   /** With the colon. */
@@ -34,9 +40,10 @@ export class LearnedHead {
   isPlain = true;
   #pattern: RegExp | undefined;
   #isCounted = false;
-  /** The command to be, once the pattern matches. */
-  #learned: Command = "MESSAGE";
-  #lines: readonly KnownLine[] = [];
+  /** The kind that is known. */
+  #kind: Kind | undefined;
+  /** One that is not, of which there may be more. */
+  #candidate: Kind | undefined;
   #misses = 0;
   /** To make an expression costs as much as to read dozens of heads: it is made after 2, 4, 8, 16… misses. */
   #nextLesson = 2;
@@ -44,11 +51,12 @@ export class LearnedHead {
   /** Where the blank line is of a head that begins at a place of the text and is of the learned kind; -1 if it is of another. */
   match(text: string, from: number): number {
     const pattern = this.#pattern;
-    if (pattern === undefined) return -1;
+    const kind = this.#kind;
+    if (pattern === undefined || kind === undefined) return -1;
     pattern.lastIndex = from;
     if (!pattern.test(text)) return -1;
     const to = pattern.lastIndex - 1;
-    this.command = this.#learned;
+    this.command = kind.command;
     this.length = this.#isCounted ? countBefore(text, to - 1) : undefined;
     return to;
   }
@@ -61,18 +69,20 @@ export class LearnedHead {
     if (to - from > LONGEST) return;
     const lines = linesOf(text.slice(from + command.length + 1, to - 1));
     if (lines === undefined) return;
-    // What was known is made more general, so that two kinds in turn do not make each other forgotten.
-    const known = command === this.#learned ? merged(this.#lines, lines) : undefined;
-    this.#lines = known ?? lines;
-    this.#learned = command;
-    if (known === undefined) this.#pattern = undefined;
-    else this.#know(known);
+    const other = { command, lines };
+    // What is known is made more general where that is enough, so that two of a kind in turn do not make each other forgotten.
+    const kind = merged(this.#kind, other) ?? merged(this.#candidate, other);
+    if (kind === undefined) this.#candidate = other;
+    else this.#know(kind);
   }
 
-  #know(lines: readonly KnownLine[]): void {
+  #know(kind: Kind): void {
+    const { lines } = kind;
+    this.#kind = kind;
+    this.#candidate = undefined;
     this.isPlain = !lines.some(({ name, start }) => name.includes("\\") || start.includes("\\"));
     this.#isCounted = lines.at(-1)?.name === COUNT;
-    this.#pattern = new RegExp(sourceOf(this.#learned, lines, this.isPlain ? "[^\\n\\r\\\\]*" : "[^\\n\\r]*"), "y");
+    this.#pattern = new RegExp(sourceOf(kind, this.isPlain ? "[^\\n\\r\\\\]*" : "[^\\n\\r]*"), "y");
     this.shape = new HeadShape(lines);
   }
 }
@@ -85,22 +95,22 @@ function linesOf(block: string): KnownLine[] | undefined {
     // A count is expected to change.
     return { name, start: name === COUNT ? "" : line.slice(end), isSame: name !== COUNT };
   });
-  // The digits of a count are looked for at the end of the head.
-  const isOdd = lines.length > MOST_LINES || lines.some(({ name }, i) => name === COUNT && i < lines.length - 1);
-  return isOdd ? undefined : lines;
+  // A head without headers has one empty line here. The digits of a count are looked for at the end of the head.
+  const isOdd = lines.some(({ name }, i) => name === "" || (name === COUNT && i < lines.length - 1));
+  return isOdd || lines.length > MOST_LINES ? undefined : lines;
 }
 
 /** What is the same in two kinds of heads; `undefined` where the names are not. */
-function merged(ones: readonly KnownLine[], others: readonly KnownLine[]): KnownLine[] | undefined {
-  if (ones.length !== others.length) return undefined;
+function merged(one: Kind | undefined, { command, lines: others }: Kind): Kind | undefined {
+  if (one?.command !== command || one.lines.length !== others.length) return undefined;
   const lines: KnownLine[] = [];
   for (const [i, other] of others.entries()) {
-    const one = ones[i];
-    if (one?.name !== other.name) return undefined;
-    const isSame = one.isSame && other.isSame && one.start === other.start;
-    lines.push(isSame ? one : { name: one.name, start: commonStart(one.start, other.start), isSame });
+    const known = one.lines[i];
+    if (known?.name !== other.name) return undefined;
+    const isSame = known.isSame && other.isSame && known.start === other.start;
+    lines.push(isSame ? known : { name: known.name, start: commonStart(known.start, other.start), isSame });
   }
-  return lines;
+  return { command, lines };
 }
 
 /** How two values begin, up to what may be a number or a word that goes on differently in the next one. */
@@ -111,7 +121,7 @@ function commonStart(one: string, other: string): string {
 }
 
 /** An expression for heads with these lines, where `rest` stands for the rest of a value that differs. */
-function sourceOf(command: Command, lines: readonly KnownLine[], rest: string): string {
+function sourceOf({ command, lines }: Kind, rest: string): string {
   let source = `${command}\\n`;
   for (const { name, start, isSame } of lines) {
     source += escaped(name + start);

@@ -20,24 +20,48 @@ function read(decoder: FrameDecoder, chunk: string | Uint8Array): unknown {
 }
 
 const value = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom("1", "2", "/queue/a.b", "x:y", "a\\cb", "(+*", "é", "") },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(
+      "1",
+      "2",
+      "/queue/a.b",
+      "x:y",
+      "a\\cb",
+      "(+*",
+      "é",
+      "",
+      "T@@1",
+      "T@@2",
+      "T@@",
+      "a-b-1",
+      "a-c",
+    ),
+  },
   { weight: 1, arbitrary: fc.constantFrom("\\t", "a\rb", "a\nb:c", "a\nnone", "z".repeat(3000)) },
 );
 const count = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom("\ncontent-length:4", "") },
   { weight: 1, arbitrary: fc.constantFrom("\ncontent-length:04", "\ncontent-length:x", "\ncontent-length:4\nlast:1") },
 );
-const frame = fc
-  .tuple(
-    fc.constantFrom("MESSAGE", "MESSAGE", "ERROR"),
-    value,
-    value,
-    fc.constantFrom("a:b", "c:d", "a:b\na:d", "c: d \nid:x", "a\\cb:1"),
-    count,
-  )
-  .map(
-    ([command, one, two, fixed, counted]) => `${command}\nsubscription:${one}\n${fixed}\nid:${two}${counted}\n\nbody\0`,
-  );
+const frame = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom("MESSAGE", "MESSAGE", "ERROR"),
+        value,
+        value,
+        fc.constantFrom("a:b", "c:d", "a:b\na:d", "c: d \nid:x", "a\\cb:1"),
+        count,
+      )
+      .map(
+        ([command, one, two, fixed, counted]) =>
+          `${command}\nsubscription:${one}\n${fixed}\nid:${two}${counted}\n\nbody\0`,
+      ),
+  },
+  { weight: 1, arbitrary: fc.constantFrom("MESSAGE\n\nbody\0", "MESSAGE\n\n\nbody\0", "MESSAGE\n\n\n\0") },
+);
 
 describe("whatever heads came before, a head is read as a new decoder reads it", () => {
   const encoder = new TextEncoder();
