@@ -29,6 +29,7 @@ function withBrokers(name: string, folders: string, setup: string, more: object 
       globalSetup: [setup],
       testTimeout: 60_000,
       hookTimeout: 300_000,
+      expect: { poll: { timeout: 10_000 } }, // these machines are busy
       ...more,
     },
   };
