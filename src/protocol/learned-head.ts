@@ -133,7 +133,6 @@ function sourceOf({ command, lines }: Kind, rest: string): string {
 }
 
 function escaped(text: string): string {
-  if (!/[\\^$.*+?()[\]{}|]/.test(text)) return text;
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
