@@ -1,6 +1,6 @@
 /** The decode workloads: each candidate is checked first, and timed only if what it decodes is right. */
 import { PEER_DECODERS, floorDecoder, libraryDecoder } from "./decoders.mjs";
-import { compare } from "./measure.mjs";
+import { timeOf } from "./measure.mjs";
 import { DECODE_KEYS, decodeWorkload } from "./workloads.mjs";
 
 /** @typedef {import("./workloads.mjs").DecodeWorkload} DecodeWorkload */
@@ -10,28 +10,20 @@ import { DECODE_KEYS, decodeWorkload } from "./workloads.mjs";
 const LIBRARY_ONLY = new Set(["binary-16m", "binary-64m"]);
 const CHECK_TIME = 20_000;
 
-/**
- * @param {{ cores: [string, any][], rounds: number, roundTime: number, rows?: readonly string[] }} options
- * @param {(row: import("./report.mjs").Row) => void} report
- */
-export async function measureDecoding({ cores, rounds, roundTime, rows }, report) {
-  const library = cores.map(([name, core]) => libraryDecoder(name, core));
-  for (const key of DECODE_KEYS) {
-    if (rows !== undefined && !rows.includes(key)) continue;
+/** @type {import("./candidate-process.mjs").Group} */
+export const decodeGroup = {
+  keys: DECODE_KEYS,
+  peersOf: (key) => [...(LIBRARY_ONLY.has(key) ? [] : PEER_DECODERS), floorDecoder].map(({ name }) => name),
+  async prepare(key, name, core) {
     const workload = decodeWorkload(key);
-    /** @type {Map<string, string>} */
-    const marks = new Map();
-    const candidates = [];
-    for (const decoder of [...library, ...(LIBRARY_ONLY.has(key) ? [] : PEER_DECODERS)]) {
-      const mark = decoder.can?.(workload) === false ? "–" : await check(decoder, workload);
-      if (mark === undefined) candidates.push(candidateOf(decoder, workload));
-      else marks.set(decoder.name, mark);
-    }
-    candidates.push(candidateOf(floorDecoder, workload));
-    const results = await compare(candidates, { rounds, roundTime });
-    report({ group: "decode", key, title: workload.title, unit: "ns", per: workload.units, results, marks });
-  }
-}
+    const known = [...PEER_DECODERS, floorDecoder].find((decoder) => decoder.name === name);
+    const decoder = known ?? libraryDecoder(name, core);
+    const { title, units, lives } = workload;
+    const mark =
+      decoder.can?.(workload) === false ? "–" : known === floorDecoder ? undefined : await check(decoder, workload);
+    return { title, per: units * lives, mark, run: (times) => run(times, decoder, workload) };
+  },
+};
 
 /** Whether a decoder gets everything right; `undefined`: it does. */
 async function check(/** @type {Decoder} */ decoder, /** @type {DecodeWorkload} */ workload) {
@@ -81,23 +73,27 @@ async function feed(
   await reader.done?.();
 }
 
-/** @returns {import("./measure.mjs").Candidate} */
-function candidateOf(/** @type {Decoder} */ decoder, /** @type {DecodeWorkload} */ workload) {
+/** So many connections, one after the other, each with all of the chunks as often as it lives. */
+async function run(
+  /** @type {number} */ times,
+  /** @type {Decoder} */ decoder,
+  /** @type {DecodeWorkload} */ workload,
+) {
+  const { samples, lives } = workload;
   const chunks = chunksFor(decoder, workload);
-  const expected = workload.samples.reduce((sum, { id, body }) => sum + id.length + body.length, 0);
-  return {
-    name: decoder.name,
-    async run(times) {
-      for (let time = 0; time < times; time++) {
-        let sum = 0;
-        const reader = decoder.open((id, body) => {
-          sum += id.length + body.length;
-        }, workload);
+  const expected = lives * samples.reduce((sum, { id, body }) => sum + id.length + body.length, 0);
+  return timeOf(async () => {
+    for (let time = 0; time < times; time++) {
+      let sum = 0;
+      const reader = decoder.open((id, body) => {
+        sum += id.length + body.length;
+      }, workload);
+      for (let life = 0; life < lives; life++) {
         for (let at = 0; at < chunks.length; at++) reader.push(chunks[at]);
         if (reader.done !== undefined) await reader.done();
-        if (sum !== expected && decoder !== floorDecoder)
-          throw new Error(`${decoder.name} decoded ${sum} units of ${expected}`);
       }
-    },
-  };
+      if (sum !== expected && decoder !== floorDecoder)
+        throw new Error(`${decoder.name} decoded ${sum} units of ${expected}`);
+    }
+  });
 }

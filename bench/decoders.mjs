@@ -8,7 +8,8 @@ import webstomp from "webstomp-client";
 /** @typedef {(id: string, body: string | Uint8Array) => void} Sink */
 
 /**
- * A decoder at work on one connection: `push` takes a chunk; `done`, where there is one, resolves when all is decoded.
+ * A decoder at work on one connection: `push` takes a chunk; `done`, where there is one, resolves
+ * when all samples are decoded, once more.
  *
  * @typedef {{ push(chunk: any): unknown, done?(): Promise<void> }} Reader
  */
@@ -82,6 +83,10 @@ const stompitDecoder = {
     let left = samples.length;
     /** @type {() => void} */
     let resolve = () => undefined;
+    const again = (/** @type {() => void} */ resolved) => {
+      left = samples.length;
+      resolved();
+    };
     /** @type {(error: Error) => void} */
     let reject = () => undefined;
     const read = () => {
@@ -113,8 +118,8 @@ const stompitDecoder = {
       },
       done: () =>
         new Promise((resolved, rejected) => {
-          if (left > 0) [resolve, reject] = [resolved, rejected];
-          else if (samples.length > 0) resolved();
+          if (left > 0) [resolve, reject] = [() => again(resolved), rejected];
+          else if (samples.length > 0) again(resolved);
           else incoming.write("", () => resolved());
         }),
     };

@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { FrameImpl } from "@stomp/stompjs";
 import stompit from "stompit";
 import webstomp from "webstomp-client";
-import { compare } from "./measure.mjs";
+import { timeOf } from "./measure.mjs";
 import { SEND } from "./workloads.mjs";
 
 const { destination, contentType, traces, bodies, large } = SEND;
@@ -53,9 +53,6 @@ const WORKLOADS = {
     ],
   },
 };
-
-/** The names of the encode workloads. */
-export const ENCODE_KEYS = Object.keys(WORKLOADS);
 
 /**
  * The headers of the SEND number `index`, made anew as a program does.
@@ -182,26 +179,24 @@ function settled() {
   });
 }
 
-/**
- * @param {{ cores: [string, any][], rounds: number, roundTime: number, rows?: readonly string[] }} options
- * @param {(row: import("./report.mjs").Row) => void} report
- */
-export async function measureEncoding({ cores, rounds, roundTime, rows }, report) {
-  for (const [key, { title, encoders }] of Object.entries(WORKLOADS)) {
-    if (rows !== undefined && !rows.includes(key)) continue;
-    /** @type {Map<string, string>} */
-    const marks = new Map();
-    const candidates = [];
-    for (const encoder of encoders(cores)) {
-      const trace = key.startsWith("small") ? undefined : traces[7];
-      const isRight = isFrame(cores[0]?.[1], await octetsOf(encoder), trace, key === "binary-1m" ? large : bodies[7]);
-      if (isRight) candidates.push(candidateOf(encoder));
-      else marks.set(encoder.name, "wrong");
-    }
-    const results = await compare(candidates, { rounds, roundTime });
-    report({ group: "encode", key, title, unit: "ns", per: BATCH, results, marks });
-  }
-}
+/** @type {import("./candidate-process.mjs").Group} */
+export const encodeGroup = {
+  keys: Object.keys(WORKLOADS),
+  peersOf: (key) => WORKLOADS[key]?.encoders([]).map(({ name }) => name) ?? [],
+  async prepare(key, name, core) {
+    const workload = WORKLOADS[key];
+    const encoder = workload?.encoders([[name, core]]).findLast((candidate) => candidate.name === name);
+    if (workload === undefined || encoder === undefined) throw new RangeError(`no candidate ${name} for ${key}`);
+    const trace = key.startsWith("small") ? undefined : traces[7];
+    const isRight = isFrame(core, await octetsOf(encoder), trace, key === "binary-1m" ? large : bodies[7]);
+    return {
+      title: workload.title,
+      per: BATCH,
+      mark: isRight ? undefined : "wrong",
+      run: (times) => timeOf(() => run(times, encoder)),
+    };
+  },
+};
 
 async function octetsOf(/** @type {Encoder} */ encoder) {
   if (encoder.sent !== undefined) return encoder.sent();
@@ -229,22 +224,16 @@ function isFrame(
 /** Frames for each turn of the event loop, without which stompit's streams do not go on. */
 const BATCH = 16;
 
-/** @returns {import("./measure.mjs").Candidate} */
-function candidateOf(/** @type {Encoder} */ encoder) {
+async function run(/** @type {number} */ times, /** @type {Encoder} */ encoder) {
   const isStream = encoder.sent !== undefined;
-  return {
-    name: encoder.name,
-    async run(times) {
-      let sum = 0;
-      for (let time = 0; time < times; time++) {
-        for (let index = 0; index < BATCH; index++) {
-          const frame = encoder.encode((time * BATCH + index) & 255);
-          // One character of it is read: so a string is not left as a rope that nobody has joined.
-          if (typeof frame === "string") sum += frame.charCodeAt(frame.length - 1);
-        }
-        if (isStream) await settled();
-      }
-      if (sum !== 0) throw new Error(`${encoder.name} made a frame that does not end in a NUL`);
-    },
-  };
+  let sum = 0;
+  for (let time = 0; time < times; time++) {
+    for (let index = 0; index < BATCH; index++) {
+      const frame = encoder.encode((time * BATCH + index) & 255);
+      // One character of it is read: so a string is not left as a rope that nobody has joined.
+      if (typeof frame === "string") sum += frame.charCodeAt(frame.length - 1);
+    }
+    if (isStream) await settled();
+  }
+  if (sum !== 0) throw new Error(`${encoder.name} made a frame that does not end in a NUL`);
 }

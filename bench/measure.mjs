@@ -1,10 +1,10 @@
-/** Measures candidates against each other: interleaved rounds in one process, so that the machine's moods hit all alike. */
+/** Measures candidates against each other: they take turns, so that the machine's moods hit all alike. */
 import { performance } from "node:perf_hooks";
 
 /**
  * @typedef {object} Candidate
  * @property {string} name
- * @property {(times: number) => unknown} run does the work so many times; a promise is waited for
+ * @property {(times: number) => Promise<number>} time does the work so many times, and tells how many nanoseconds it took
  */
 
 /**
@@ -22,16 +22,16 @@ export async function compare(candidates, { rounds, roundTime }) {
   /** @type {{ candidate: Candidate, times: number, samples: number[] }[]} */
   const entries = [];
   for (const candidate of candidates) {
-    await timed(candidate, 1);
+    await candidate.time(1);
     const times = await calibrated(candidate, roundTime);
     entries.push({ candidate, times, samples: [] });
   }
   for (let round = 0; round < rounds; round++) {
-    // Each round begins with another candidate: none is always the one after the same neighbour's garbage.
+    // Each round begins with another candidate: none is always the one after the same neighbour.
     for (let at = 0; at < entries.length; at++) {
       const entry = entries[(at + round) % entries.length];
       if (entry === undefined) continue;
-      entry.samples.push((await timed(entry.candidate, entry.times)) / entry.times);
+      entry.samples.push((await entry.candidate.time(entry.times)) / entry.times);
     }
   }
   return new Map(entries.map(({ candidate, samples }) => [candidate.name, resultOf(samples)]));
@@ -41,15 +41,20 @@ export async function compare(candidates, { rounds, roundTime }) {
 async function calibrated(/** @type {Candidate} */ candidate, /** @type {number} */ roundTime) {
   const wanted = roundTime * 1e6;
   for (let times = 1; ;) {
-    const took = await timed(candidate, times);
+    const took = await candidate.time(times);
     if (took >= wanted / 2) return Math.max(1, Math.round((times * wanted) / took));
     times = Math.ceil(times * Math.min(8, Math.max(2, wanted / Math.max(took, 1))));
   }
 }
 
-async function timed(/** @type {Candidate} */ candidate, /** @type {number} */ times) {
+/**
+ * How many nanoseconds it takes to do some work.
+ *
+ * @param {() => unknown} work a promise is waited for
+ */
+export async function timeOf(work) {
   const from = performance.now();
-  const pending = candidate.run(times);
+  const pending = work();
   if (pending instanceof Promise) await pending;
   return (performance.now() - from) * 1e6;
 }

@@ -4,27 +4,20 @@
  * Measures the built library against @stomp/stompjs, stompit, webstomp-client, and a floor. `--with` adds another build of
  * the protocol core as a column, to see what a change brought.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { resolve } from "node:path";
 import process from "node:process";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { measureDecoding } from "./decode.mjs";
-import { ENCODE_KEYS, measureEncoding } from "./encode.mjs";
+import { CandidateProcess } from "./candidate-process.mjs";
+import { decodeGroup } from "./decode.mjs";
+import { encodeGroup } from "./encode.mjs";
 import { measureEndToEnd } from "./end-to-end.mjs";
+import { compare } from "./measure.mjs";
 import { headLine, rowData, rowLine } from "./report.mjs";
-import { DECODE_KEYS } from "./workloads.mjs";
 
-/** @type {Readonly<Record<string, { measure: (options: any, report: (row: import("./report.mjs").Row) => void) => Promise<void>, keys?: readonly string[] }>>} */
-const GROUPS = {
-  // Each row in a process of its own: what the engine has learnt in one is not the next one's burden.
-  decode: { measure: measureDecoding, keys: DECODE_KEYS },
-  encode: { measure: measureEncoding, keys: ENCODE_KEYS },
-  "end-to-end": { measure: measureEndToEnd },
-};
+/** @typedef {import("./report.mjs").Row} Row */
 
 const { values } = parseArgs({
   options: {
@@ -34,63 +27,64 @@ const { values } = parseArgs({
     json: { type: "string" },
     with: { type: "string", multiple: true, default: [] },
     without: { type: "boolean", default: false },
-    // One row, sent to the process that asked for it.
-    row: { type: "string" },
   },
 });
 const settings = values.quick ? { rounds: 5, roundTime: 15 } : { rounds: 15, roundTime: 40 };
-const names = [...(values.without ? [] : ["stompede"]), ...values.with.map((pair) => pair.split("=", 1)[0] ?? "")];
-const columns = [...names, "stompjs", "stompit", "webstomp", "floor"];
+const OWN = "stompede/protocol";
+/** The builds of the protocol core to measure. @type {Map<string, string>} */
+const cores = new Map(values.without ? [] : [["stompede", OWN]]);
+for (const pair of values.with) {
+  const [name = "", file = ""] = pair.split("=");
+  cores.set(name, pathToFileURL(resolve(file)).href);
+}
+const columns = [...cores.keys(), "stompjs", "stompit", "webstomp", "floor"];
+const rows = values.rows?.split(",");
 
-/** The builds of the protocol core to measure. @returns {Promise<[string, any][]>} */
-async function loadCores() {
-  /** @type {[string, any][]} */
-  const cores = values.without ? [] : [["stompede", await import("stompede/protocol")]];
-  for (const pair of values.with) {
-    const [name = "", file = ""] = pair.split("=");
-    cores.push([name, await import(pathToFileURL(resolve(file)).href)]);
-  }
-  return cores;
+/** @type {unknown[]} */
+const data = [];
+function report(/** @type {Row} */ row) {
+  console.log(rowLine(row, columns));
+  data.push(rowData(row));
 }
 
-/** Measure one row in a process of its own. */
-async function rowOf(/** @type {string} */ group, /** @type {string} */ key) {
-  const child = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), "--only", group, "--row", key]);
-  /** @type {{ line: string, data: unknown } | undefined} */
-  let answer;
-  child.on("message", (message) => (answer = /** @type {any} */ (message)));
-  const [code] = await once(child, "close");
-  if (code !== 0 || answer === undefined) throw new Error(`the row ${key} ended with ${code}`);
-  return answer;
-}
-
-if (values.row !== undefined) {
-  const measure = GROUPS[values.only ?? ""]?.measure;
-  await measure?.({ cores: await loadCores(), rows: [values.row], ...settings }, (row) => {
-    process.send?.({ line: rowLine(row, columns), data: rowData(row) });
-  });
-} else {
-  console.log(
-    `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${settings.rounds} rounds\n`,
-  );
-  const wanted = values.rows?.split(",");
-  const data = [];
-  for (const [group, { measure, keys }] of Object.entries(GROUPS)) {
-    if (values.only !== undefined && values.only !== group) continue;
-    console.log(`${group}\n${headLine(columns)}`);
-    for (const key of keys ?? []) {
-      if (wanted !== undefined && !wanted.includes(key)) continue;
-      const row = await rowOf(group, key);
-      console.log(row.line);
-      data.push(row.data);
+/** Measure the rows of a group, each candidate in a process of its own. */
+async function measureGroup(/** @type {string} */ name, /** @type {import("./candidate-process.mjs").Group} */ group) {
+  for (const key of group.keys) {
+    if (rows !== undefined && !rows.includes(key)) continue;
+    const processes = [...cores.keys(), ...group.peersOf(key)].map(
+      (candidate) => new CandidateProcess(name, key, candidate, cores.get(candidate) ?? OWN),
+    );
+    try {
+      const able = [];
+      const marks = new Map();
+      let about = { title: "", per: 1 };
+      for (const candidate of processes) {
+        const { mark, ...rest } = await candidate.ready();
+        about = rest;
+        if (mark === undefined) able.push(candidate);
+        else marks.set(candidate.name, mark);
+      }
+      report({ group: name, key, ...about, unit: "ns", results: await compare(able, settings), marks });
+    } finally {
+      for (const candidate of processes) candidate.end();
     }
-    if (keys === undefined) {
-      await measure({ rows: wanted, ...settings }, (row) => {
-        console.log(rowLine(row, columns));
-        data.push(rowData(row));
-      });
-    }
-    console.log();
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(data, undefined, 2)}\n`);
 }
+
+/** @type {Readonly<Record<string, () => Promise<void>>>} */
+const GROUPS = {
+  decode: () => measureGroup("decode", decodeGroup),
+  encode: () => measureGroup("encode", encodeGroup),
+  "end-to-end": () => measureEndToEnd({ rows, ...settings }, report),
+};
+
+console.log(
+  `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${settings.rounds} rounds\n`,
+);
+for (const [name, measure] of Object.entries(GROUPS)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  console.log(`${name}\n${headLine(columns)}`);
+  await measure();
+  console.log();
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(data, undefined, 2)}\n`);

@@ -15,6 +15,7 @@ import { Buffer } from "node:buffer";
  * @property {(Buffer | string)[]} chunks
  * @property {Sample[]} samples the frames in them, in order; none where the chunks are heart-beats
  * @property {number} units what a time is divided by: frames, or heart-beats
+ * @property {number} lives how often the chunks come on one connection
  * @property {boolean} binary whether the bodies are read as octets
  */
 
@@ -26,7 +27,7 @@ function jsonBody(/** @type {number} */ index, /** @type {number} */ length) {
   return `${start}${"abcdefghij".repeat(Math.ceil(length / 10)).slice(0, length - start.length - 2)}"}`;
 }
 
-/** The eight headers that RabbitMQ sends with a MESSAGE to which the producer has added two. */
+/** The eight headers that RabbitMQ sends with a MESSAGE to which the producer has added two, and its EOL after the frame. */
 function messageFrame(
   /** @type {number} */ index,
   /** @type {string | Uint8Array} */ body,
@@ -37,7 +38,7 @@ function messageFrame(
   const head =
     `MESSAGE\nsubscription:sub-0\ndestination:${DESTINATION}\nmessage-id:${id}\nredelivered:false\n` +
     `x-trace:${trace}\npriority:4\ncontent-type:${contentType}\ncontent-length:${octets.length}\n\n`;
-  return { id, body, octets: Buffer.concat([Buffer.from(head), octets, Buffer.of(0)]) };
+  return { id, body, octets: Buffer.concat([Buffer.from(head), octets, Buffer.from("\0\n")]) };
 }
 
 /** @returns {Sample[]} */
@@ -70,7 +71,9 @@ function binaryBody(/** @type {number} */ length) {
   return body;
 }
 
+/** So many small frames are some 128 KiB. They come more than once on a connection, which seldom has as few. */
 const MANY = 368;
+const LIVES = 10;
 const small = () => samplesOf(MANY, (index) => messageFrame(index, jsonBody(index, 100)));
 
 /** @type {Readonly<Record<string, () => Omit<DecodeWorkload, "key">>>} */
@@ -83,6 +86,7 @@ const DECODE = {
       chunks: cut(samples, 65_536),
       samples,
       units: MANY,
+      lives: LIVES,
       binary: false,
     };
   },
@@ -96,6 +100,7 @@ const DECODE = {
       chunks: cut(samples, 65_536),
       samples,
       units: MANY,
+      lives: LIVES,
       binary: false,
     };
   },
@@ -107,6 +112,7 @@ const DECODE = {
       chunks: samples.map(({ octets }) => owned(octets)),
       samples,
       units: MANY,
+      lives: LIVES,
       binary: false,
     };
   },
@@ -118,9 +124,15 @@ const DECODE = {
       chunks: samples.map(({ octets }) => textOf(octets)),
       samples,
       units: MANY,
+      lives: LIVES,
       binary: false,
     };
   },
+  "ws-text-short": () => ({
+    ...DECODE["ws-text"](),
+    title: `the same, ${MANY} messages a connection`,
+    lives: 1,
+  }),
   "ws-binary": () => {
     const samples = small();
     return {
@@ -129,6 +141,7 @@ const DECODE = {
       chunks: samples.map(({ octets }) => owned(octets)),
       samples,
       units: MANY,
+      lives: LIVES,
       binary: false,
     };
   },
@@ -142,6 +155,7 @@ const DECODE = {
       chunks: cut(samples, 65_536),
       samples,
       units: MANY,
+      lives: LIVES,
       binary: false,
     };
   },
@@ -153,6 +167,7 @@ const DECODE = {
       chunks: cut(samples, 1),
       samples,
       units: samples.length,
+      lives: 1,
       binary: false,
     };
   },
@@ -164,6 +179,7 @@ const DECODE = {
       chunks: cut(samples, 65_536),
       samples,
       units: samples.length,
+      lives: 1,
       binary: false,
     };
   },
@@ -178,6 +194,7 @@ const DECODE = {
     ),
     samples: [],
     units: 4096,
+    lives: 1,
     binary: false,
   }),
 };
@@ -192,6 +209,7 @@ function binaryWorkload(/** @type {number} */ mebibytes, /** @type {number} */ c
     chunks: cut(samples, 16_384),
     samples,
     units: count,
+    lives: 1,
     binary: true,
   };
 }

@@ -6,8 +6,9 @@ import { checkCountedBody, checkMayHaveBody, checkUncountedBody, contentLengthOf
 import type { Command } from "./command.js";
 import type { Escapes } from "./escape.js";
 import { Frame } from "./frame.js";
+import type { FrameHeaders } from "./headers.js";
 import { HeadWindow } from "./head-window.js";
-import { type HeadRules, headRules, readHead } from "./head.js";
+import { type HeadRules, NO_HEADERS, headRules, readHead } from "./head.js";
 import { type Limits, limitsOf } from "./limits.js";
 import { PartialHead } from "./partial-head.js";
 import type { Version } from "./version.js";
@@ -48,12 +49,13 @@ export class FrameDecoder {
   #isAscii: boolean | undefined;
   #at = 0;
 
-  // Reads the heads in it, and has the one read last.
+  // Reads the heads in it, and knows what the one read last says of its frame.
   readonly #head = new HeadWindow();
 
   // A frame that began in an earlier chunk.
   readonly #partialHead: PartialHead;
   #inHead = false;
+  #headers: FrameHeaders = NO_HEADERS;
   #body: BodyBuffer | undefined;
 
   #surrogate = "";
@@ -105,8 +107,13 @@ export class FrameDecoder {
    * @throws ProtocolError when the octets are no frame; LimitError when a limit is passed.
    */
   next(): Frame | undefined {
+    // Mostly there is no more, for a chunk of one frame is asked twice.
+    if (this.#text === undefined && this.#bytes === undefined && this.#fault === undefined) return undefined;
+    return this.#decode();
+  }
+
+  #decode(): Frame | undefined {
     if (this.#fault !== undefined) throw this.#fault;
-    if (this.#text === undefined && this.#bytes === undefined) return undefined;
     try {
       for (;;) {
         const frame = this.#text !== undefined ? this.#nextOfText(this.#text) : this.#nextOfBytes();
@@ -192,26 +199,45 @@ export class FrameDecoder {
     this.#head.close();
   }
 
-  /** The chunk ends with a frame, as those of WebSockets do: there is nothing in it to be looked for once more. */
-  #finish(): void {
+  /**
+   * The chunk ends after a frame, or with one more unit, `next`. Messages of WebSockets end so: with a frame, and the EOL that RabbitMQ
+   * and ActiveMQ put after it. Then there is nothing in the chunk to be looked for once more.
+   */
+  #finish(length: number, next: number | undefined): void {
+    if (this.#at < length) {
+      if (next !== LF) return;
+      this.#eols++;
+    }
     this.#close();
-    this.#openNext();
+    if (this.#queue.length > 0) this.#openNext();
   }
 
   // ---- text
 
   #nextOfText(text: string): Frame | undefined {
+    const headers = this.#head.matchText(text, this.#at, this.#rules) ?? this.#headersOfText(text);
+    if (headers !== undefined) {
+      const to = this.#endOfBody(text);
+      if (to >= 0) {
+        const { command, end } = this.#head;
+        this.#at = to + 1;
+        if (to + 2 >= text.length) this.#finish(text.length, text.charCodeAt(to + 1));
+        return new Frame(command, headers, text.slice(end, to));
+      }
+    }
+    const from = this.#at;
+    if (from < text.length) {
+      this.#toBytes(from === 0 ? text : text.slice(from));
+      return this.#nextOfBytes();
+    }
+    this.#close();
+    return undefined;
+  }
+
+  /** The headers of the next head, if it is whole in the text and of the common kind. */
+  #headersOfText(text: string): FrameHeaders | undefined {
     const from = this.#skipEolsOfText(text);
-    if (from === text.length) {
-      this.#close();
-      return undefined;
-    }
-    if (!this.#rules.strict && this.#head.readText(text, from, this.#rules)) {
-      const frame = this.#bodyOfText(text);
-      if (frame !== undefined) return frame;
-    }
-    this.#toBytes(from === 0 ? text : text.slice(from));
-    return this.#nextOfBytes();
+    return from === text.length || this.#rules.strict ? undefined : this.#head.readText(text, from, this.#rules);
   }
 
   #skipEolsOfText(text: string): number {
@@ -226,23 +252,19 @@ export class FrameDecoder {
     return at;
   }
 
-  /** Read the body that follows a head; `undefined` when it is not whole, or not where its length says. */
-  #bodyOfText(text: string): Frame | undefined {
-    const { command, headers, length, end: from } = this.#head;
-    let to = length === undefined ? text.indexOf("\0", from) : from + length;
-    let body = text.slice(from, to);
+  /** Where the NUL is after the body that follows the head; -1 when it is not whole, or not where its length says. */
+  #endOfBody(text: string): number {
+    const { command, length, end } = this.#head;
     if (length === undefined) {
-      if (to < 0) return undefined;
-      if (body !== "") this.#checkUncountedText(command, body);
-    } else if (text.charCodeAt(to) !== 0 || !(this.#isAsciiText(text) || utf8Length(body) === length)) {
-      // Octets are counted: only in ASCII are they characters. So a NUL found there by chance is not enough.
-      to = text.lastIndexOf("\0");
-      body = text.slice(from, to);
-      if (to < from || utf8Length(body) !== length) return undefined;
+      const to = text.indexOf("\0", end);
+      if (to > end) this.#checkUncountedText(command, text, end, to);
+      return to;
     }
-    this.#at = to + 1;
-    if (this.#at === text.length) this.#finish();
-    return new Frame(command, headers, body);
+    const to = end + length;
+    if (text.charCodeAt(to) === 0 && (this.#isAsciiText(text) || utf8Length(text.slice(end, to)) === length)) return to;
+    // Octets are counted: only in ASCII are they characters. So a NUL found there by chance is not enough.
+    const last = text.lastIndexOf("\0");
+    return last >= end && utf8Length(text.slice(end, last)) === length ? last : -1;
   }
 
   /** Whether the chunk is all ASCII. It is asked for the whole of it, once: a slice is three times as slow to count in Node. */
@@ -251,10 +273,10 @@ export class FrameDecoder {
     return this.#isAscii;
   }
 
-  #checkUncountedText(command: Command, body: string): void {
+  #checkUncountedText(command: Command, text: string, from: number, to: number): void {
     const { limits } = this.#rules;
     checkMayHaveBody(command);
-    if (body.length * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(body), limits);
+    if ((to - from) * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(text.slice(from, to)), limits);
   }
 
   // ---- octets
@@ -269,9 +291,10 @@ export class FrameDecoder {
         this.#close();
         return undefined;
       }
-      if (!this.#rules.strict && this.#head.read(this.#at, this.#rules)) {
+      const headers = this.#rules.strict ? undefined : this.#head.read(this.#at, this.#rules);
+      if (headers !== undefined) {
         this.#at = this.#head.end;
-        return this.#startBody(bytes);
+        return this.#startBody(bytes, headers);
       }
       this.#partialHead.start(this.#crlf());
       this.#inHead = true;
@@ -308,8 +331,8 @@ export class FrameDecoder {
     this.#inHead = false;
     const length = contentLengthOf(headers);
     if (length !== undefined) checkCountedBody(command, length, this.#rules.limits);
-    this.#head.set(command, headers, length);
-    return this.#startBody(bytes);
+    this.#head.set(command, length);
+    return this.#startBody(bytes, headers);
   }
 
   /** Before a version is agreed on, and in 1.2, each line chooses its end; in 1.0 and 1.1 the command line chooses for all. */
@@ -321,7 +344,7 @@ export class FrameDecoder {
 
   // ---- bodies
 
-  #startBody(bytes: Uint8Array): Frame | undefined {
+  #startBody(bytes: Uint8Array, headers: FrameHeaders): Frame | undefined {
     const from = this.#at;
     const { command, length } = this.#head;
     const { limits } = this.#rules;
@@ -330,21 +353,22 @@ export class FrameDecoder {
       const to = bytes[from] === 0 ? from : bytes.indexOf(0, from);
       if (to !== from && from < bytes.length) checkMayHaveBody(command);
       checkUncountedBody((to < 0 ? bytes.length : to) - from, limits);
-      if (to >= 0) return this.#frame(bytes, from, to);
+      if (to >= 0) return this.#frame(headers, bytes, from, to);
     } else if (from + length < bytes.length) {
       // STOMP 1.2, "STOMP Frames": the body is followed by the NUL octet.
       if (bytes[from + length] !== 0) throw missingNul();
-      return this.#frame(bytes, from, from + length);
+      return this.#frame(headers, bytes, from, from + length);
     }
+    this.#headers = headers;
     this.#body = new BodyBuffer(length, limits);
     return this.#continueBody(bytes, this.#body);
   }
 
-  #frame(bytes: Uint8Array, from: number, to: number): Frame {
-    const { command, headers } = this.#head;
-    this.#at = to + 1;
+  #frame(headers: FrameHeaders, bytes: Uint8Array, from: number, to: number): Frame {
+    const { command } = this.#head;
     const text = from === to ? "" : this.#head.textOf(from, to);
-    if (this.#at === bytes.length) this.#finish();
+    this.#at = to + 1;
+    if (to + 2 >= bytes.length) this.#finish(bytes.length, bytes[to + 1]);
     return from === to ? new Frame(command, headers, "") : new Frame(command, headers, text, bytes, from, to);
   }
 
@@ -355,7 +379,9 @@ export class FrameDecoder {
       this.#close();
       return undefined;
     }
+    const headers = this.#headers;
     this.#body = undefined;
-    return new Frame(this.#head.command, this.#head.headers, undefined, body.bytes, 0, body.length);
+    this.#headers = NO_HEADERS;
+    return new Frame(this.#head.command, headers, undefined, body.bytes, 0, body.length);
   }
 }

@@ -2,7 +2,7 @@
 import { octetsToText, utf8Length } from "#text";
 import { checkCountedBody } from "./body-rules.js";
 import { COMMANDS, type Command } from "./command.js";
-import { type HeadRules, NO_HEADERS, checkHeaderCount, commandOf, headersOfBlock } from "./head.js";
+import { type HeadRules, checkHeaderCount, commandOf, headersOfBlock } from "./head.js";
 import type { HeadShape } from "./head-shape.js";
 import { FrameHeaders } from "./headers.js";
 import { LearnedHead } from "./learned-head.js";
@@ -49,8 +49,6 @@ const MOST_DIGITS = 15;
 export class HeadWindow {
   /** The command of the head read last. */
   command: Command = "MESSAGE";
-  /** Its headers. */
-  headers: FrameHeaders = NO_HEADERS;
   /** The length that it announces of the body; `undefined`: up to the first NUL. */
   length: number | undefined;
   /** Where its body begins. */
@@ -64,7 +62,7 @@ export class HeadWindow {
   #isAscii = false;
   #patterns = patternsOf("MESSAGE");
   readonly #learned = new LearnedHead();
-  /** The length that the head being read announces. */
+  /** The length that the head being read line by line announces. */
   #length: number | undefined;
 
   /** Open it on a chunk of octets. One of text needs no window. */
@@ -88,23 +86,26 @@ export class HeadWindow {
   }
 
   /**
-   * Read the head at a place of the chunk of octets, if it is whole in the chunk and of the common kind.
+   * Read the head at a place of the chunk of octets, if it is whole in the chunk and of the common kind: its headers.
    *
    * @throws ProtocolError or LimitError as for a head of any kind.
    */
-  read(at: number, rules: HeadRules): boolean {
+  read(at: number, rules: HeadRules): FrameHeaders | undefined {
     const bytes = this.#bytes;
-    if (bytes === undefined) return false;
+    if (bytes === undefined) return undefined;
     for (;;) {
       const left = this.#from + this.#text.length - at;
       if (left > 0) {
         const from = at - this.#from;
-        if (this.#isAscii ? this.readText(this.#text, from, rules) : this.#readAny(this.#text, from, "ascii", rules)) {
+        const headers = this.#isAscii
+          ? (this.matchText(this.#text, from, rules) ?? this.readText(this.#text, from, rules))
+          : this.#readAny(this.#text, from, "ascii", rules);
+        if (headers !== undefined) {
           this.end += this.#from;
-          return true;
+          return headers;
         }
         // Perhaps the window ends too early.
-        if (left === this.#text.length || at + left === bytes.length) return false;
+        if (left === this.#text.length || at + left === bytes.length) return undefined;
       }
       this.#text = octetsToText(bytes, at, Math.min(bytes.length, at + WINDOW));
       this.#from = at;
@@ -114,58 +115,72 @@ export class HeadWindow {
   }
 
   /** Take a head that was read elsewhere. */
-  set(command: Command, headers: FrameHeaders, length: number | undefined): void {
+  set(command: Command, length: number | undefined): void {
     this.#setCommand(command);
-    this.headers = headers;
     this.length = length;
   }
 
   /**
-   * Read the head at a place of a text, if it is whole and of the common kind. Its end is that in the text.
+   * Read the head at a place of a text, if it is of the kind that is known, short, and has nothing to be unescaped: its headers. Most
+   * are: it is worth a look before {@link HeadWindow.readText}.
    *
    * @throws ProtocolError or LimitError as for a head of any kind.
    */
-  readText(text: string, from: number, rules: HeadRules): boolean {
+  matchText(text: string, from: number, rules: HeadRules): FrameHeaders | undefined {
     const learned = this.#learned;
+    if (!learned.isPlain) return undefined;
     const to = learned.match(text, from);
-    if (to < 0) {
-      if (!this.#readAny(text, from, "any", rules)) return false;
-      learned.missed(this.command, text, from, this.end - 1);
-      return true;
-    }
-    const { command } = learned;
-    if (command !== this.command) this.#setCommand(command);
-    if (!learned.isPlain || to - from > rules.safeSize) {
-      this.#length = learned.length;
-      return this.#take(text, from, to, rules, learned.shape);
-    }
-    this.headers = new FrameHeaders(text, from + command.length, to, rules.plain, learned.shape);
-    const { length } = learned;
+    if (to < 0 || to - from > rules.safeSize) return undefined;
+    const { command, length } = learned;
     if (length !== undefined) checkCountedBody(command, length, rules.limits);
+    if (command !== this.command) this.#setCommand(command);
     this.length = length;
     this.end = to + 1;
-    return true;
+    return new FrameHeaders(text, from + command.length, to, rules.plain, learned.shape);
   }
 
-  #readAny(text: string, from: number, kind: keyof Patterns, rules: HeadRules): boolean {
+  /**
+   * Read the head at a place of a text, if it is whole and of the common kind: its headers. Its end is that in the text.
+   *
+   * @throws ProtocolError or LimitError as for a head of any kind.
+   */
+  readText(text: string, from: number, rules: HeadRules): FrameHeaders | undefined {
+    const learned = this.#learned;
+    const to = learned.match(text, from);
+    if (to >= 0) {
+      this.#setCommand(learned.command);
+      return this.#take(text, from, to, learned.length, rules, learned.shape);
+    }
+    const headers = this.#readAny(text, from, "any", rules);
+    if (headers !== undefined) learned.missed(this.command, text, from, this.end - 1);
+    return headers;
+  }
+
+  #readAny(text: string, from: number, kind: keyof Patterns, rules: HeadRules): FrameHeaders | undefined {
     const to = this.#endOfHead(text, from, kind);
-    return to >= 0 && this.#take(text, from, to, rules);
+    return to < 0 ? undefined : this.#take(text, from, to, this.#length, rules);
   }
 
-  /** Take the head that is well formed between two places, and that announces `#length`; not if it is too long. */
-  #take(text: string, from: number, to: number, rules: HeadRules, shape?: HeadShape): boolean {
+  /** Take the head that is well formed between two places, and that announces `length`; not if it is too long. */
+  #take(
+    text: string,
+    from: number,
+    to: number,
+    length: number | undefined,
+    rules: HeadRules,
+    shape?: HeadShape,
+  ): FrameHeaders | undefined {
     const { limits } = rules;
     const begin = from + this.command.length;
     if (to - from > rules.safeSize) {
-      if (utf8Length(text.slice(from, to)) > limits.headerBytes) return false;
+      if (utf8Length(text.slice(from, to)) > limits.headerBytes) return undefined;
       checkHeaderCount(countLines(text.slice(begin, to)) - 1, limits);
     }
-    this.headers = headersOfBlock(this.command, text, begin, to, rules, shape);
-    const length = this.#length;
+    const headers = headersOfBlock(this.command, text, begin, to, rules, shape);
     if (length !== undefined) checkCountedBody(this.command, length, limits);
     this.length = length;
     this.end = to + 1;
-    return true;
+    return headers;
   }
 
   /** Where the blank line is of a head of the common kind, whose length is taken from it; -1 if it is of another kind. */

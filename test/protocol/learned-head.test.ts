@@ -5,15 +5,17 @@ import { FrameDecoder } from "../../src/protocol/index.js";
 /** Names of headers that the frames below have, always or sometimes, once or twice. */
 const NAMES = ["subscription", "a", "c", "id", "content-length", "last", "b", "none", "a\\cb", "a:b", "__proto__"];
 
-/** What a decoder makes of a frame: the parts of it, or what is wrong. */
+/** What a decoder makes of a frame: the parts of it and how many EOLs follow, or what is wrong. */
 function read(decoder: FrameDecoder, chunk: string | Uint8Array): unknown {
   try {
+    const { eols } = decoder;
     decoder.push(chunk);
     const frame = decoder.next();
     if (frame === undefined) return "not whole";
     const { command, headers } = frame;
     const single = NAMES.map((name) => [headers.get(name), headers.has(name)]); // before anything is parsed
-    return [command, single, [...headers.pairs()], frame.text()];
+    const parts = [command, single, [...headers.pairs()], frame.text()];
+    return decoder.next() === undefined ? [...parts, decoder.eols - eols] : "more than a frame";
   } catch (error) {
     return (error as Error).message;
   }
@@ -44,7 +46,7 @@ const count = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom("\ncontent-length:4", "") },
   { weight: 1, arbitrary: fc.constantFrom("\ncontent-length:04", "\ncontent-length:x", "\ncontent-length:4\nlast:1") },
 );
-const frame = fc.oneof(
+const single = fc.oneof(
   {
     weight: 9,
     arbitrary: fc
@@ -62,6 +64,11 @@ const frame = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constantFrom("MESSAGE\n\nbody\0", "MESSAGE\n\n\nbody\0", "MESSAGE\n\n\n\0") },
 );
+
+/** As it comes: some peers put EOLs after each frame, and there are heart-beats before it. */
+const frame = fc
+  .tuple(fc.constantFrom("", "", "", "\n"), single, fc.constantFrom("", "\n", "\n", "\n\n", "\r\n", "\n\r\n"))
+  .map((parts) => parts.join(""));
 
 describe("whatever heads came before, a head is read as a new decoder reads it", () => {
   const encoder = new TextEncoder();
