@@ -29,7 +29,7 @@ const { values } = parseArgs({
     without: { type: "boolean", default: false },
   },
 });
-const settings = values.quick ? { rounds: 5, roundTime: 15 } : { rounds: 15, roundTime: 40 };
+const settings = values.quick ? { rounds: 5, roundTime: 60 } : { rounds: 11, roundTime: 250 };
 const OWN = "stompede/protocol";
 /** The builds of the protocol core to measure. @type {Map<string, string>} */
 const cores = new Map(values.without ? [] : [["stompede", OWN]]);
@@ -58,9 +58,11 @@ async function measureGroup(/** @type {string} */ name, /** @type {import("./can
       const able = [];
       const marks = new Map();
       let about = { title: "", per: 1 };
-      for (const candidate of processes) {
-        const { mark, ...rest } = await candidate.ready();
-        about = rest;
+      const checked = await Promise.all(
+        processes.map(async (candidate) => ({ candidate, ...(await candidate.ready()) })),
+      );
+      for (const { candidate, mark, title, per } of checked) {
+        about = { title, per };
         if (mark === undefined) able.push(candidate);
         else marks.set(candidate.name, mark);
       }
