@@ -185,6 +185,7 @@ export const encodeGroup = {
   peersOf: (key) => WORKLOADS[key]?.encoders([]).map(({ name }) => name) ?? [],
   async prepare(key, name, core) {
     const workload = WORKLOADS[key];
+    // The builds of the library come first: so a peer's name finds the peer.
     const encoder = workload?.encoders([[name, core]]).findLast((candidate) => candidate.name === name);
     if (workload === undefined || encoder === undefined) throw new RangeError(`no candidate ${name} for ${key}`);
     const trace = key.startsWith("small") ? undefined : traces[7];

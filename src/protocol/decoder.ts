@@ -234,10 +234,13 @@ export class FrameDecoder {
     return undefined;
   }
 
-  /** The headers of the next head, if it is whole in the text and of the common kind. */
+  /** The headers of the next head, if it is whole in the text and of the common kind; that it is not a known one at once was seen. */
   #headersOfText(text: string): FrameHeaders | undefined {
+    const before = this.#at;
     const from = this.#skipEolsOfText(text);
-    return from === text.length || this.#rules.strict ? undefined : this.#head.readText(text, from, this.#rules);
+    if (from === text.length || this.#rules.strict) return undefined;
+    const known = from === before ? undefined : this.#head.matchText(text, from, this.#rules);
+    return known ?? this.#head.readText(text, from, this.#rules);
   }
 
   #skipEolsOfText(text: string): number {

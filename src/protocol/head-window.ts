@@ -121,38 +121,32 @@ export class HeadWindow {
   }
 
   /**
-   * Read the head at a place of a text, if it is of the kind that is known, short, and has nothing to be unescaped: its headers. Most
-   * are: it is worth a look before {@link HeadWindow.readText}.
+   * Read the head at a place of a text, if it is of the kind that is known: its headers. Its end is that in the text.
    *
    * @throws ProtocolError or LimitError as for a head of any kind.
    */
   matchText(text: string, from: number, rules: HeadRules): FrameHeaders | undefined {
     const learned = this.#learned;
-    if (!learned.isPlain) return undefined;
     const to = learned.match(text, from);
-    if (to < 0 || to - from > rules.safeSize) return undefined;
+    if (to < 0) return undefined;
     const { command, length } = learned;
-    if (length !== undefined) checkCountedBody(command, length, rules.limits);
     if (command !== this.command) this.#setCommand(command);
+    if (!learned.isPlain || to - from > rules.safeSize) return this.#take(text, from, to, length, rules, learned.shape);
+    if (length !== undefined) checkCountedBody(command, length, rules.limits);
     this.length = length;
     this.end = to + 1;
     return new FrameHeaders(text, from + command.length, to, rules.plain, learned.shape);
   }
 
   /**
-   * Read the head at a place of a text, if it is whole and of the common kind: its headers. Its end is that in the text.
+   * Read the head at a place of a text, which {@link HeadWindow.matchText} does not know, if it is whole and of the common kind: its
+   * headers. Its end is that in the text.
    *
    * @throws ProtocolError or LimitError as for a head of any kind.
    */
   readText(text: string, from: number, rules: HeadRules): FrameHeaders | undefined {
-    const learned = this.#learned;
-    const to = learned.match(text, from);
-    if (to >= 0) {
-      this.#setCommand(learned.command);
-      return this.#take(text, from, to, learned.length, rules, learned.shape);
-    }
     const headers = this.#readAny(text, from, "any", rules);
-    if (headers !== undefined) learned.missed(this.command, text, from, this.end - 1);
+    if (headers !== undefined) this.#learned.missed(this.command, text, from, this.end - 1);
     return headers;
   }
 

@@ -18,7 +18,7 @@ export interface HeadRules {
   readonly limits: Limits;
   /** How to read a block without a backslash, or one whose backslashes mean themselves. */
   readonly plain: BlockReading;
-  /** A head of no more units than this is within the limits, and may be read at once, whatever is in it. */
+  /** A head of no more units than this is within the limits, whatever is in it. */
   readonly safeSize: number;
 }
 
@@ -45,7 +45,7 @@ export function headRules(
     limits,
     // STOMP 1.1 forbade to trim because peers of 1.0 pad and trim; so in 1.0 the padding is none of the value.
     plain: version === "1.0" && !strict ? TRIMMED : PLAIN,
-    safeSize: strict ? -1 : Math.min(limits.headerBytes / MOST_OCTETS, limits.headers * SHORTEST_LINE),
+    safeSize: Math.min(limits.headerBytes / MOST_OCTETS, limits.headers * SHORTEST_LINE),
   };
 }
 
