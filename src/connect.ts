@@ -3,8 +3,8 @@ import { tcp } from "#tcp";
 import type { TcpOptions } from "./adapters/tcp-target.js";
 import { type WebSocketOptions, webSocket } from "./adapters/websocket.js";
 import { DialClient } from "./client/client.js";
-import type { Endpoint } from "./client/endpoint.js";
-import type { ClientOptions } from "./client/options.js";
+import type { Endpoint } from "./client/reconnecting/named-dial.js";
+import type { ClientOptions } from "./client/options/options.js";
 import { VERSIONS, subprotocolsOf } from "./protocol/index.js";
 import type { Dial, Transport } from "./transport.js";
 

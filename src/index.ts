@@ -13,13 +13,18 @@ export {
   type ValueDecoder,
   type ValueEncoder,
   json,
-} from "./client/codec.js";
-export { type SessionInfo } from "./client/session-info.js";
-export { type Gauges, type Metrics, type Totals } from "./client/counters.js";
-export { type Endpoint } from "./client/endpoint.js";
-export { type FrameEvent, type FrameListener } from "./client/frame-tap.js";
-export { type AttemptInfo, type Credentials, type CredentialsFunction, type HeadersFunction } from "./client/login.js";
-export { type AckMode, type Message, type SettleOptions } from "./client/message.js";
+} from "./client/messages/codec.js";
+export { type SessionInfo } from "./client/observing/session-info.js";
+export { type Gauges, type Metrics, type Totals } from "./client/observing/metrics.js";
+export { type Endpoint } from "./client/reconnecting/named-dial.js";
+export { type FrameEvent, type FrameListener } from "./client/observing/frame-listeners.js";
+export {
+  type AttemptInfo,
+  type Credentials,
+  type CredentialsFunction,
+  type HeadersFunction,
+} from "./client/options/credentials.js";
+export { type AckMode, type Message, type SettleOptions } from "./client/messages/message.js";
 export {
   type BufferLimits,
   type ClientOptions,
@@ -27,24 +32,24 @@ export {
   type OutboxOptions,
   type Propagation,
   type SlowPolicy,
-} from "./client/options.js";
-export { type BackoffOptions, type ReconnectPolicy, exponentialBackoff } from "./client/reconnect-policy.js";
-export { type ReceiptOptions } from "./client/request.js";
-export { type RequestOptions } from "./client/requester.js";
-export { type Reply, type Responder, type RespondOptions } from "./client/responder.js";
-export { type SendOptions, type TypedSendOptions } from "./client/sending.js";
-export { type Status, type StatusListener } from "./client/status.js";
+} from "./client/options/options.js";
+export { type BackoffOptions, type ReconnectPolicy, exponentialBackoff } from "./client/options/reconnect-policy.js";
+export { type ReceiptOptions } from "./client/messages/receipt-options.js";
+export { type RequestOptions } from "./client/requests/requests.js";
+export { type Reply, type Responder, type RespondOptions } from "./client/requests/respond.js";
+export { type SendOptions, type TypedSendOptions } from "./client/sending/send-options.js";
+export { type Status, type StatusListener } from "./client/observing/status.js";
 export {
   type InvalidPolicy,
   type MessageHandler,
   type SubscribeOptions,
   type TypedSubscribeOptions,
   type UnsubscribeOptions,
-} from "./client/subscribe-options.js";
-export { type Subscription } from "./client/subscription.js";
-export { type ClientState } from "./client/supervisor.js";
-export { type FinishOptions, type Transaction } from "./client/transaction.js";
-export { type BeginOptions } from "./client/transactions.js";
+} from "./client/subscribing/subscribe-options.js";
+export { type Subscription } from "./client/subscribing/subscription.js";
+export { type ClientState } from "./client/reconnecting/supervisor.js";
+export { type FinishOptions, type Transaction } from "./client/transactions/transaction.js";
+export { type BeginOptions } from "./client/transactions/transactions.js";
 export {
   ConnectError,
   ConnectionLostError,

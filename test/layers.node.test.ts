@@ -67,13 +67,17 @@ function madeUp(changes: Record<string, string> = {}): SourceTree {
         'import type { SendStore } from "../store.js"; import "../errors.js"; import "../internal/fifo.js";',
       "stores/file-log.ts": 'import { open } from "node:fs/promises"; import { constants } from "node:fs";',
       "stores/file.ts": 'import "./file-log.js"; import "./grouped-store.js"; import { join } from "node:path";',
-      "client/client.ts": 'import { Fifo } from "../internal/fifo.js"; import "../protocol/index.js";',
+      "client/messages/message.ts": 'import type { Frame } from "../../protocol/index.js";',
+      "client/messages/codec.ts": 'import type { Message } from "./message.js";',
+      "client/sending/send.ts": 'import "../messages/codec.js"; import "../../internal/fifo.js";',
+      "client/requests/requests.ts": 'import { send } from "../sending/send.js";',
+      "client/client.ts":
+        'import "./requests/requests.js"; import "./messages/message.js"; import "../protocol/index.js";',
       "broker/index.ts": 'import { memoryPair } from "../adapters/memory.js";',
       "broker/node.ts":
         'import { tcp } from "../adapters/tcp.js"; import "./index.js"; import "node:http"; import "ws";',
       "connect.ts": 'import { tcp } from "#tcp"; import "./client/client.js"; import "./adapters/websocket.js";',
       "index.ts": 'export { connect } from "./connect.js"; export * from "./errors.js";',
-      "cli/main.ts": 'import { connect } from "../index.js";',
       ...changes,
     }),
   );
@@ -111,11 +115,19 @@ describe("the checker of the layers", () => {
     ["client/client.ts", 'type Tcp = typeof import("../adapters/tcp.js");', "the client may not"],
     ["client/client.ts", 'const memory = await import("../adapters/memory.js");', "the client may not"],
     ["client/client.ts", 'import { connect } from "../connect.js";', "the client may not"],
+    ["client/messages/message.ts", 'import "../sending/send.js";', "messages does not stand above sending"],
+    [
+      "client/sending/send.ts",
+      'import type { R } from "../requests/requests.js";',
+      "sending does not stand above requests",
+    ],
+    ["client/sending/send.ts", 'import type { C } from "../client.js";', "sending does not stand above client.ts"],
+    ["client/misplaced.ts", 'import "./messages/message.js";', "a file of the client belongs to no chapter"],
+    ["client/elsewhere/file.ts", 'import "../messages/message.js";', "a file of the client belongs to no chapter"],
     ["broker/index.ts", 'import { tcp } from "../adapters/tcp.js";', "the broker may not"],
     ["broker/index.ts", 'import { Client } from "../client/client.js";', "the broker may not"],
     ["broker/index.ts", 'import { serve } from "./node.js";', undefined],
     ["broker/node.ts", 'import { Client } from "../client/client.js";', "the broker's server may not"],
-    ["cli/main.ts", 'import { Client } from "../client/client.js";', "the command may not"],
     ["index.ts", 'export { Fifo } from "./internal/fifo.js";', "the entry may not"],
     ["client/client.ts", 'import lodash from "lodash";', "no file may import this"],
     ["client/client.ts", "await import(name);", "no file may import this"],
@@ -129,9 +141,12 @@ describe("the checker of the layers", () => {
   it("finds a circle, also one of types and one through a platform import", () => {
     expect(
       importCycles(
-        madeUp({ "client/a.ts": 'import type { B } from "./b.js";', "client/b.ts": 'export * from "./a.js";' }),
+        madeUp({
+          "client/messages/a.ts": 'import type { B } from "./b.js";',
+          "client/messages/b.ts": 'export * from "./a.js";',
+        }),
       ),
-    ).toEqual(["client/a.ts → client/b.ts → client/a.ts"]);
+    ).toEqual(["client/messages/a.ts → client/messages/b.ts → client/messages/a.ts"]);
     expect(importCycles(madeUp({ "protocol/text.web.ts": 'import "./index.js";' }))).toEqual([
       "protocol/text.web.ts → protocol/index.ts → protocol/text.web.ts",
     ]);

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.js";
 import { DialClient } from "../../src/client/client.js";
-import type { ClientOptions } from "../../src/client/options.js";
-import type { Status } from "../../src/client/status.js";
+import type { ClientOptions } from "../../src/client/options/options.js";
+import type { Status } from "../../src/client/observing/status.js";
 import { ConnectError, ReceiptTimeoutError, ServerError } from "../../src/errors.js";
 import { failure } from "../support/connected.js";
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryPair } from "../../src/adapters/memory.js";
 import { Broker, type BrokerConnection, type EndAnswer } from "../../src/broker/index.js";
 import { DialClient } from "../../src/client/client.js";
-import type { ReconnectPolicy } from "../../src/client/reconnect-policy.js";
+import type { ReconnectPolicy } from "../../src/client/options/reconnect-policy.js";
 import {
   ConnectError,
   ConnectionLostError,

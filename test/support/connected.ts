@@ -1,5 +1,5 @@
 import { DialClient } from "../../src/client/client.js";
-import type { ClientOptions } from "../../src/client/options.js";
+import type { ClientOptions } from "../../src/client/options/options.js";
 import { type ScriptOptions, ScriptedBroker } from "./scripted-broker.js";
 
 /** A client that is connected to a scripted broker; without heart-beats unless the options say otherwise. */

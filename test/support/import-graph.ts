@@ -48,12 +48,20 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
     files: /^index\.ts$/,
     may: /^((connect|errors|transport|store)\.ts|(protocol|adapters|client)\/.*)$/,
   },
-  {
-    name: "the command",
-    files: /^cli\//,
-    may: /^(index\.ts|protocol\/index\.ts|adapters\/tcp\.ts|broker\/(index|node)\.ts)$/,
-  },
 ];
+
+/** The chapters of the client, from the top down: the files of each may import those of the chapters below it, and of their own. */
+const CHAPTERS = [
+  "requests",
+  "transactions",
+  "subscribing",
+  "sending",
+  "reconnecting",
+  "connection",
+  "observing",
+  "options",
+  "messages",
+] as const;
 
 /** What adapters share: not adapters themselves. */
 const SHARED_BY_ADAPTERS = /^adapters\/(tls-options|secure-context)\.ts$/;
@@ -62,17 +70,17 @@ const SHARED_BY_ADAPTERS = /^adapters\/(tls-options|secure-context)\.ts$/;
 const PACKAGES: readonly { readonly specifier: RegExp; readonly by: RegExp }[] = [
   {
     specifier: /^node:(net|tls)$/,
-    by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+    by: /^(adapters\/(tcp(-[a-z-]+)?|secure-context)\.ts|broker\/node(-[a-z-]+)?\.ts)$/,
   },
-  { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
-  { specifier: /^node:fs(\/promises)?$/, by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/ },
+  { specifier: /^node:buffer$/, by: /^(protocol\/text\.node\.ts|broker\/node(-[a-z-]+)?\.ts)$/ },
+  { specifier: /^node:fs(\/promises)?$/, by: /^(stores\/file(-[a-z-]+)?\.ts|broker\/node(-[a-z-]+)?\.ts)$/ },
   {
     specifier: /^node:(path|process)$/,
-    by: /^(stores\/file(-[a-z-]+)?\.ts|adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+    by: /^(stores\/file(-[a-z-]+)?\.ts|adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts)$/,
   },
   {
     specifier: /^node:/,
-    by: /^(adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts|cli\/.*)$/,
+    by: /^(adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts)$/,
   },
   { specifier: /^isomorphic-ws$/, by: /^adapters\/websocket-platform\.(node|isomorphic)\.ts$/ },
   { specifier: /^ws$/, by: /^(adapters\/websocket-platform\.node\.ts|broker\/node(-[a-z-]+)?\.ts)$/ },
@@ -128,10 +136,33 @@ function breachOf(path: string, specifier: string, tree: SourceTree): string | u
   if (layer === undefined) return "its file belongs to no layer";
   if (layer.may.test(target)) return undefined;
   if (!layer.files.test(target)) return `${layer.name} may not`;
+  if (layer.name === "the client") return chapterBreach(path, target);
   if (layer.name === "an adapter" && !SHARED_BY_ADAPTERS.test(target) && family(path) !== family(target)) {
     return "adapters do not know each other";
   }
   return layer.name === "the foundations" ? "the foundations import nothing" : undefined;
+}
+
+/** What is wrong with an import inside the client. */
+function chapterBreach(path: string, target: string): string | undefined {
+  const from = floorOf(path);
+  const to = floorOf(target);
+  if (from === undefined || to === undefined) return "a file of the client belongs to no chapter";
+  return from < to || (from === to && from !== TOP) ? undefined : `${nameOf(from)} does not stand above ${nameOf(to)}`;
+}
+
+/** The floor of the client's public face, above all chapters. */
+const TOP = -1;
+
+/** How far down in the client a file stands; `undefined` if it is in no chapter. */
+function floorOf(path: string): number | undefined {
+  if (path === "client/client.ts") return TOP;
+  const floor = CHAPTERS.findIndex((chapter) => path.startsWith(`client/${chapter}/`));
+  return floor < 0 ? undefined : floor;
+}
+
+function nameOf(floor: number): string {
+  return CHAPTERS[floor] ?? "client.ts";
 }
 
 /** `adapters/tcp-target.ts` and `adapters/tcp.unavailable.ts` belong to `tcp`. */

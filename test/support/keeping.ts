@@ -1,8 +1,8 @@
 /** Clients that send at least once. */
 import { vi } from "vitest";
 import { DialClient } from "../../src/client/client.js";
-import type { ClientOptions } from "../../src/client/options.js";
-import type { Status } from "../../src/client/status.js";
+import type { ClientOptions } from "../../src/client/options/options.js";
+import type { Status } from "../../src/client/observing/status.js";
 import type { ClientFrame } from "../../src/protocol/index.js";
 import { ScriptedBroker, type ScriptOptions, settled } from "./scripted-broker.js";
 

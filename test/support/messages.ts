@@ -1,4 +1,4 @@
-import { Message } from "../../src/client/message.js";
+import { Message } from "../../src/client/messages/message.js";
 import { type Body, type HeadersInit, frameOf } from "../../src/protocol/index.js";
 
 /** A message that nobody settles. */

@@ -1,5 +1,5 @@
 /** Validators after the Standard Schema specification, as Zod or Valibot would make them. */
-import type { SchemaResult, StandardSchema } from "../../src/client/codec.js";
+import type { SchemaResult, StandardSchema } from "../../src/client/messages/codec.js";
 
 export interface Order {
   readonly id: number;

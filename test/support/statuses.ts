@@ -1,5 +1,5 @@
 import type { DialClient } from "../../src/client/client.js";
-import type { Status } from "../../src/client/status.js";
+import type { Status } from "../../src/client/observing/status.js";
 
 /** All that a client tells from now on. */
 export function statusesOf(client: DialClient): Status[] {

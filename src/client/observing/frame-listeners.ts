@@ -1,0 +1,73 @@
+/** Listeners that are shown every frame in both directions, without passcodes. */
+import {
+  type Body,
+  type ClientCommand,
+  type Frame,
+  type HeadersInit,
+  type HeaderValue,
+  type ServerFrame,
+  frameOf,
+  headerPairs,
+} from "../../protocol/index.js";
+
+/**
+ * A frame that was sent or received, for a listener. A `passcode` is hidden in it, and in CONNECT every header that is named
+ * like a secret: token, password, secret, authorization, credential, api-key.
+ */
+export interface FrameEvent {
+  /** `"out"`: sent by us. `"in"`: received. */
+  readonly direction: "in" | "out";
+  /** The frame; what it holds must not be changed. */
+  readonly frame: Frame;
+}
+
+/** Is shown frames. What it throws is not caught where it is called: it is reported as an unhandled rejection. */
+export type FrameListener = (event: FrameEvent) => void;
+
+const HIDDEN = "******";
+const SECRET = /pass(code|word|phrase)|secret|token|authorization|credential|api-?key/i;
+
+/** The frame listeners of a client. Without any, nothing is spent on them. */
+export class FrameListeners {
+  readonly #listeners = new Set<FrameListener>();
+
+  /** Add a listener; what is returned removes it. */
+  add(listener: FrameListener): () => void {
+    const own: FrameListener = (event) => {
+      listener(event);
+    };
+    this.#listeners.add(own);
+    return () => {
+      this.#listeners.delete(own);
+    };
+  }
+
+  /** A frame was sent. */
+  sent(command: ClientCommand, headers: HeadersInit, body: Body): void {
+    if (this.#listeners.size === 0) return;
+    const shown: [string, HeaderValue | undefined][] = [];
+    for (const [name, value] of headerPairs(headers)) {
+      shown.push([name, value !== undefined && isSecret(command, name) ? HIDDEN : value]);
+    }
+    this.#show({ direction: "out", frame: frameOf(command, shown, body) });
+  }
+
+  /** A frame was received. */
+  received(frame: ServerFrame): void {
+    if (this.#listeners.size > 0) this.#show({ direction: "in", frame });
+  }
+
+  #show(event: FrameEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        void Promise.reject(error); // as an event target does it: the listener's fault is reported, and harms nobody else
+      }
+    }
+  }
+}
+
+function isSecret(command: ClientCommand, name: string): boolean {
+  return name === "passcode" || ((command === "CONNECT" || command === "STOMP") && SECRET.test(name));
+}

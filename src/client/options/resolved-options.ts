@@ -1,0 +1,169 @@
+/** The options of a client as the client uses them: checked, and with every default in one place. */
+import { checkTimeout } from "../../internal/duration.js";
+import type { HeadersInit } from "../../protocol/headers.js";
+import type { HeartBeat } from "../../protocol/heart-beat.js";
+import { type Limits, limitsOf } from "../../protocol/limits.js";
+import { VERSIONS, type Version, orderVersions } from "../../protocol/version.js";
+import type { SendStore } from "../../store.js";
+import {
+  type Credentials,
+  type CredentialsFunction,
+  type HeadersFunction,
+  checkConnectHeaders,
+} from "./credentials.js";
+import type { BufferLimits, ClientOptions, Delivery, OutboxOptions, Propagation, SlowPolicy } from "./options.js";
+import { type ReconnectPolicy, exponentialBackoff } from "./reconnect-policy.js";
+
+/** Options with all defaults filled in. */
+export interface ResolvedOptions {
+  readonly credentials: Credentials | CredentialsFunction;
+  readonly host: string;
+  readonly headers: HeadersInit | HeadersFunction;
+  readonly versions: readonly Version[];
+  readonly heartBeat: HeartBeat;
+  readonly heartBeatTolerance: number;
+  readonly connectTimeout: number;
+  readonly reconnect: ReconnectPolicy | false;
+  readonly retryFirstConnect: boolean;
+  readonly refusalLimit: number;
+  readonly targetOrder: "given" | "shuffled";
+  readonly receiptTimeout: number;
+  readonly disconnectTimeout: number;
+  readonly contentLength: boolean;
+  readonly escapeConnect: boolean;
+  readonly strict: boolean;
+  readonly limits: Limits;
+  readonly buffer: BufferLimits;
+  readonly whenSlow: SlowPolicy;
+  readonly delivery: Delivery;
+  readonly outbox: ResolvedOutbox;
+  readonly propagation: Propagation;
+}
+
+/** Outbox options with the defaults filled in. */
+export interface ResolvedOutbox {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly whenFull: "wait" | "reject";
+  readonly inFlight: number;
+  readonly store: SendStore | undefined;
+}
+
+/**
+ * Check options and fill in the defaults.
+ *
+ * @throws TypeError or RangeError naming the option that is wrong.
+ */
+export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  const headers = options.headers ?? {};
+  if (typeof headers !== "function") checkConnectHeaders(headers);
+  const tolerance = options.heartBeatTolerance ?? 3;
+  if (!(tolerance >= 1)) throw new RangeError(`heartBeatTolerance must be at least 1, not ${String(tolerance)}`);
+  return {
+    credentials: resolveCredentials(options),
+    host: optionalString("host", options.host) ?? "/",
+    headers,
+    versions: orderVersions(options.versions ?? VERSIONS),
+    heartBeat: resolveHeartBeat(options.heartBeat ?? {}),
+    heartBeatTolerance: tolerance,
+    connectTimeout: checkTimeout("connectTimeout", options.connectTimeout ?? 10_000),
+    reconnect: resolveReconnect(options.reconnect ?? exponentialBackoff()),
+    retryFirstConnect: options.retryFirstConnect ?? false,
+    refusalLimit: resolveRefusalLimit(options.refusalLimit ?? 3),
+    targetOrder: oneOf("targetOrder", options.targetOrder ?? "given", ["given", "shuffled"]),
+    receiptTimeout: checkTimeout("receiptTimeout", options.receiptTimeout ?? 15_000),
+    disconnectTimeout: checkTimeout("disconnectTimeout", options.disconnectTimeout ?? 2000),
+    contentLength: options.contentLength ?? true,
+    escapeConnect: options.escapeConnect ?? false,
+    strict: options.strict ?? false,
+    limits: limitsOf(options.limits),
+    buffer: resolveBuffer(options.buffer ?? {}, BUFFER),
+    whenSlow: oneOf("whenSlow", options.whenSlow ?? "fail", SLOW_POLICIES),
+    delivery: oneOf("delivery", options.delivery ?? "at-most-once", ["at-most-once", "at-least-once"]),
+    outbox: resolveOutbox(options.outbox ?? {}),
+    propagation: resolvePropagation(options.propagation),
+  };
+}
+
+function resolveCredentials({ credentials, login, passcode }: ClientOptions): Credentials | CredentialsFunction {
+  if (credentials === undefined) {
+    return { login: optionalString("login", login), passcode: optionalString("passcode", passcode) };
+  }
+  if (typeof credentials !== "function") throw new TypeError("credentials must be a function");
+  if (login !== undefined || passcode !== undefined) {
+    throw new TypeError("credentials are given twice: as a function, and as login or passcode");
+  }
+  return credentials;
+}
+
+function resolveReconnect(reconnect: unknown): ReconnectPolicy | false {
+  if (reconnect === false || typeof reconnect === "function") return reconnect as ReconnectPolicy | false; // what it gives is checked when it is asked
+  throw new TypeError("reconnect must be a policy, as exponentialBackoff() makes one, or false");
+}
+
+function resolveRefusalLimit(limit: number): number {
+  if (!(limit >= 1)) throw new RangeError(`refusalLimit must be at least 1, not ${String(limit)}`);
+  return limit;
+}
+
+function resolveHeartBeat(given: Partial<HeartBeat> | false): HeartBeat {
+  if (given === false) return { outgoing: 0, incoming: 0 };
+  const heartBeat = { outgoing: given.outgoing ?? 10_000, incoming: given.incoming ?? 10_000 };
+  for (const [name, value] of Object.entries(heartBeat)) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new RangeError(`heartBeat.${name} must be a whole number of ms, or 0, not ${String(value)}`);
+    }
+  }
+  return heartBeat;
+}
+
+const BUFFER: BufferLimits = { messages: 10_000, bytes: 67_108_864 };
+const SLOW_POLICIES = ["fail", "drop-oldest"] as const;
+
+/**
+ * Check what a buffer may hold.
+ *
+ * @throws RangeError naming the option that is wrong.
+ */
+export function resolveBuffer(given: Partial<BufferLimits>, defaults: BufferLimits): BufferLimits {
+  const buffer = { messages: given.messages ?? defaults.messages, bytes: given.bytes ?? defaults.bytes };
+  for (const [name, value] of Object.entries(buffer)) checkAtLeastOne(`buffer.${name}`, value);
+  return buffer;
+}
+
+/** @throws TypeError for what is no policy. */
+export function checkSlowPolicy(policy: SlowPolicy): SlowPolicy {
+  return oneOf("whenSlow", policy, SLOW_POLICIES);
+}
+
+function resolveOutbox(given: OutboxOptions): ResolvedOutbox {
+  const { messages = 10_000, bytes = 67_108_864, inFlight = 256, whenFull = "wait", store } = given;
+  for (const [name, value] of Object.entries({ messages, bytes, inFlight })) checkAtLeastOne(`outbox.${name}`, value);
+  return { messages, bytes, inFlight, whenFull: oneOf("outbox.whenFull", whenFull, ["wait", "reject"]), store };
+}
+
+/** The object itself is kept: its functions may be methods. */
+function resolvePropagation(propagation: Propagation = {}): Propagation {
+  if (typeof propagation !== "object" || propagation === null) throw new TypeError("propagation must be an object");
+  for (const name of ["inject", "run"] as const) {
+    const hook: unknown = propagation[name];
+    if (hook !== undefined && typeof hook !== "function") throw new TypeError(`propagation.${name} must be a function`);
+  }
+  return propagation;
+}
+
+function checkAtLeastOne(name: string, value: number): void {
+  if (!(value >= 1)) throw new RangeError(`${name} must be at least 1, not ${String(value)}`);
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw new TypeError(
+    `${name} must be ${allowed.map((one) => JSON.stringify(one)).join(" or ")}, not ${JSON.stringify(value)}`,
+  );
+}
+
+function optionalString(name: string, value: unknown): string | undefined {
+  if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
+  return value;
+}

@@ -1,0 +1,211 @@
+/** Transactions: what is sent and acknowledged in one takes effect together, or not at all. */
+import { ConnectionLostError, InvalidStateError, type StompError, TransactionError } from "../../errors.js";
+import type { Body, ClientCommand, HeadersInit } from "../../protocol/index.js";
+import type { Connection } from "../connection/connection.js";
+import type { ClientContext } from "../connection/context.js";
+import type { Message, SettleOptions } from "../messages/message.js";
+import { type Pairs, addHeaders, receiptWait } from "../connection/outgoing.js";
+import { type SendOptions, sendPairs } from "../sending/send-options.js";
+import type { ReceiptOptions } from "../messages/receipt-options.js";
+
+/** Options of {@link Transaction.commit} and {@link Transaction.abort}. */
+export interface FinishOptions extends ReceiptOptions {
+  /**
+   * Ask for a receipt and wait for it; a string is the receipt's id.
+   * @default true
+   */
+  readonly receipt?: boolean | string;
+  /** More headers of the frame. */
+  readonly headers?: HeadersInit;
+}
+
+/** Headers of SEND that are arguments or options of their own. */
+const OWN_HEADERS = ["destination", "receipt", "transaction"];
+
+/**
+ * A transaction, made by {@link Client.begin}. It ends once: by `commit`, by `abort`, or with its session, and is of no use
+ * afterwards. `await using` aborts it unless it was committed. `disconnect` does not wait for it, unless it is a handler's.
+ */
+export class Transaction implements AsyncDisposable {
+  /** Its id, as in the `transaction` header of its frames. */
+  readonly id: string;
+  readonly #connection: Connection;
+  readonly #context: ClientContext;
+  readonly #finished: () => void;
+  /** Receipts that it waits for: a broker may never send them when it is aborted. */
+  readonly #receipts = new Set<string>();
+  readonly #settled: Message<unknown>[] = [];
+  #state: "open" | "committed" | "aborted" | "abandoned" = "open";
+
+  /** Made by `begin`. `finished` is called when it is committed or aborted. @internal */
+  constructor(id: string, connection: Connection, context: ClientContext, finished: () => void) {
+    this.id = id;
+    this.#connection = connection;
+    this.#context = context;
+    this.#finished = finished;
+  }
+
+  /** Whether it can still be used: it was not committed or aborted, and its session goes on. */
+  get isOpen(): boolean {
+    return this.#state === "open" && this.#connection.isOpen;
+  }
+
+  /** Whether it was committed or aborted by a call of that. */
+  get isFinished(): boolean {
+    return this.#state === "committed" || this.#state === "aborted";
+  }
+
+  /**
+   * Send a message as part of it: the broker has it when the transaction is committed. Resolves when it is handed over; with
+   * `receipt` when the broker has confirmed it. RabbitMQ does so only after the commit: wait for both together, as in
+   * `Promise.all([sent, transaction.commit()])`. The receipt of the commit is enough in most cases.
+   *
+   * Rejects as {@link Client.send} does; with TransactionError when it is aborted or its session ends, with InvalidStateError
+   * after its end. It is sent at most once, whatever the client's `delivery` is.
+   */
+  send(destination: string, body: Body = "", options: SendOptions = {}): Promise<void> {
+    return this.#within(() => {
+      const { propagation, contentLength } = this.#context.options;
+      const pairs = sendPairs(destination, body, options.headers, propagation, OWN_HEADERS);
+      pairs.push(["transaction", this.id]);
+      const what = `SEND to ${destination} in ${this.id}`;
+      return this.#tracked(options, (given) =>
+        this.#frame("SEND", pairs, body, given, what, options.contentLength ?? contentLength),
+      );
+    });
+  }
+
+  /**
+   * Acknowledge a message as part of it. Until its end nobody else can settle the message (in the mode `client`, any of the
+   * subscription), and when it is aborted the message can be settled again. On Artemis an ACK
+   * counts at once, whatever becomes of the transaction.
+   *
+   * Rejects as `send` and {@link Message.ack} do.
+   */
+  ack(message: Message<unknown>, options: SettleOptions = {}): Promise<void> {
+    return this.#settle("ACK", message, options);
+  }
+
+  /** Refuse a message as part of it, as `ack` acknowledges it. Rejects as `send` and {@link Message.nack} do. */
+  nack(message: Message<unknown>, options: SettleOptions = {}): Promise<void> {
+    return this.#settle("NACK", message, options);
+  }
+
+  /**
+   * Commit it. Resolves when the broker has confirmed that, or with `receipt: false` when COMMIT is handed over.
+   *
+   * Rejects with TransactionError when its session has ended: `outcome` tells whether it may have been committed. With
+   * ServerError, ReceiptTimeoutError or `signal.reason` nobody knows, and it is finished all the same; with InvalidStateError
+   * when it was finished before.
+   */
+  commit(options: FinishOptions = {}): Promise<void> {
+    return this.#finish("COMMIT", "committed", options);
+  }
+
+  /**
+   * Abort it: nothing of it takes effect, and who waits for receipts of it is told so. Resolves when the broker has confirmed
+   * that, or with `receipt: false` when ABORT is handed over. Rejects as `commit` does.
+   */
+  abort(options: FinishOptions = {}): Promise<void> {
+    return this.#finish("ABORT", "aborted", options);
+  }
+
+  /** Abort it, unless it is finished or its session has ended. Rejects as `abort` does when the broker does not confirm that. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.isOpen) return;
+    await this.abort().catch((error: unknown) => {
+      if (!(error instanceof TransactionError)) throw error; // its session has ended: so has it
+    });
+  }
+
+  /** For the client: its session is about to be ended, so that it cannot be committed any more. */
+  abandon(): void {
+    if (this.#state !== "open") return;
+    this.#state = "abandoned";
+    this.#abandonReceipts(this.#endedWithSession("the client ends the session"));
+  }
+
+  #settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
+    return this.#within(() => {
+      const wasSettled = message.isSettled;
+      const settled = this.#tracked(options, (given) => message.settleIn(this.id, command, given));
+      if (!wasSettled && message.isSettled) this.#settled.push(message);
+      return settled;
+    });
+  }
+
+  #finish(command: "COMMIT" | "ABORT", state: "committed" | "aborted", options: FinishOptions): Promise<void> {
+    return this.#within(() => {
+      const pairs: Pairs = [["transaction", this.id]];
+      addHeaders(pairs, options.headers, command, ["transaction", "receipt"]);
+      const sent = this.#frame(
+        command,
+        pairs,
+        "",
+        { ...options, receipt: options.receipt ?? true },
+        `${command} of ${this.id}`,
+        true,
+      );
+      this.#state = state;
+      this.#finished();
+      for (const message of this.#settled.splice(0)) message.decide(state === "committed");
+      if (state === "aborted") {
+        this.#abandonReceipts(new TransactionError(`transaction ${this.id} was aborted`, "aborted"));
+      }
+      return sent;
+    });
+  }
+
+  /** Send with options whose receipt is one that is given up when the transaction is aborted. */
+  #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<void>): Promise<void> {
+    const { receipt } = options;
+    if (receipt === undefined || receipt === false) return send(options);
+    const id = receipt === true ? this.#context.ids.next("receipt") : receipt;
+    const sent = send({ ...options, receipt: id });
+    this.#receipts.add(id);
+    return sent.finally(() => this.#receipts.delete(id));
+  }
+
+  #abandonReceipts(reason: StompError): void {
+    for (const id of this.#receipts) this.#connection.abandonReceipt(id, reason);
+  }
+
+  #frame(
+    command: ClientCommand,
+    pairs: Pairs,
+    body: Body,
+    options: ReceiptOptions,
+    what: string,
+    contentLength: boolean,
+  ): Promise<void> {
+    const wait = receiptWait(options, what, this.#context.options.receiptTimeout, this.#context.ids);
+    if (wait !== undefined) pairs.push(["receipt", wait.id]);
+    return this.#connection.send(command, pairs, body, contentLength, wait);
+  }
+
+  /** Do something while it is open; the end of its session meanwhile is the end of the transaction. */
+  async #within(act: () => Promise<void>): Promise<void> {
+    if (this.isFinished) throw new InvalidStateError(`transaction ${this.id} was ${this.#state} before`);
+    if (this.#state === "abandoned") throw this.#endedWithSession("the client ended the session");
+    if (!this.#connection.isOpen) throw this.#lost(this.#connection.lostError("not-sent"));
+    try {
+      await act();
+    } catch (error) {
+      throw error instanceof ConnectionLostError ? this.#lost(error) : error;
+    }
+  }
+
+  #lost(cause: StompError): TransactionError {
+    if (this.#state !== "committed") return this.#endedWithSession(cause.message, cause);
+    return new TransactionError(
+      `transaction ${this.id} may have been committed before its session ended: ${cause.message}`,
+      "unknown",
+      { cause },
+    );
+  }
+
+  #endedWithSession(why: string, cause?: StompError): TransactionError {
+    const message = `transaction ${this.id} ended with its session: ${why}`;
+    return new TransactionError(message, "aborted", cause === undefined ? {} : { cause });
+  }
+}

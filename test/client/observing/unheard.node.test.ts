@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import process from "node:process";
+import { json } from "../../../src/client/messages/codec.js";
+import { connected, failure } from "../../support/connected.js";
+import { order } from "../../support/schemas.js";
+import { settled } from "../../support/scripted-broker.js";
+
+const unhandled: unknown[] = [];
+const note = (reason: unknown): void => void unhandled.push(reason);
+let others: NodeJS.UnhandledRejectionListener[] = [];
+
+beforeEach(() => {
+  unhandled.length = 0;
+  others = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", note);
+});
+afterEach(() => {
+  process.off("unhandledRejection", note);
+  for (const other of others) process.on("unhandledRejection", other);
+});
+
+/** Unhandled rejections are told after the microtasks. */
+async function told(): Promise<readonly unknown[]> {
+  await settled();
+  await new Promise((resolve) => setImmediate(resolve));
+  return unhandled.map((error) => (error instanceof Error ? error.message : error));
+}
+
+const INVALID = "value is not valid: id: must be a number";
+
+describe("without a status listener", () => {
+  test("a message that is not valid is an unhandled rejection where nobody else hears of it", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/q", { codec: json(order) });
+    const next = subscription.next();
+    broker.message(subscription.id, "{}");
+    broker.message(subscription.id, '{"id":2}');
+    await next;
+    expect(await told()).toEqual([INVALID]);
+    await client.disconnect();
+  });
+
+  test("a policy that is a function has heard of it", async () => {
+    const { broker, client } = await connected();
+    const heard: unknown[] = [];
+    const subscription = await client.subscribe("/q", () => undefined, {
+      codec: json(order),
+      invalid: (_, error) => heard.push(error),
+    });
+    broker.message(subscription.id, "{}");
+    expect(await told()).toEqual([]);
+    expect(heard).toEqual([new TypeError(INVALID)]);
+    await client.disconnect();
+  });
+
+  test("the failure of a subscription is one, unless it is iterated or its end was asked for", async () => {
+    const { broker, client } = await connected();
+    const options = { codec: json(order), invalid: "fail" } as const;
+    const iterated = await client.subscribe("/q", options);
+    broker.message(iterated.id, "{}");
+    expect(await failure(iterated.next())).toEqual(new TypeError(INVALID));
+    const watched = await client.subscribe("/q", () => undefined, options);
+    const ended = failure(watched.ended);
+    broker.message(watched.id, "{}");
+    expect(await ended).toEqual(new TypeError(INVALID));
+    expect(await told()).toEqual([]);
+    const unwatched = await client.subscribe("/q", () => undefined, options);
+    broker.message(unwatched.id, "{}");
+    expect(await told()).toEqual([INVALID]);
+    await client.disconnect();
+  });
+});
+
+describe("a listener that throws", () => {
+  test("is reported, and harms neither the others nor the client", async () => {
+    const { broker, client } = await connected();
+    const heard: string[] = [];
+    const noStatus = client.onStatus(() => {
+      throw new Error("bad status listener");
+    });
+    client.onStatus(({ type }) => heard.push(type));
+    const noFrames = client.onFrame(() => {
+      throw new Error("bad frame listener");
+    });
+    client.onFrame(({ frame }) => heard.push(frame.command));
+    broker.send("ERROR", { message: "oh" });
+    expect(await told()).toEqual(["bad frame listener", "bad status listener"]);
+    expect(heard).toEqual(["ERROR", "server-error"]);
+    noStatus();
+    noFrames();
+    expect(client.state).toBe("connected");
+    await client.disconnect();
+  });
+
+  test("is a listener all the same: what it was told is no unhandled rejection besides", async () => {
+    const { broker, client } = await connected();
+    client.onStatus(() => undefined);
+    const subscription = await client.subscribe("/q", () => {
+      throw new Error("bad handler");
+    });
+    broker.message(subscription.id, "x");
+    expect(await told()).toEqual([]);
+    await client.disconnect();
+  });
+});
