@@ -7,13 +7,13 @@ import { connect } from "node:net";
 import { performance } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
 import { WebSocket } from "ws";
-import { CLIENTS } from "./clients.mjs";
+import { PEER_CLIENTS, stompede } from "./clients.mjs";
 import { quantile } from "./measure.mjs";
 import { SEND } from "./workloads.mjs";
 
 /** @typedef {import("./clients.mjs").Ports} Ports */
 /** @typedef {{ run: () => Promise<number> }} Runner `run` resolves with how long it took, in ns */
-/** @typedef {"webSocket" | "tcp"} Carrier */
+/** @typedef {import("./clients.mjs").Carrier} Carrier */
 
 const { destination, contentType, traces, bodies } = SEND;
 /** The subscription that the far end's frames are for. */
@@ -162,10 +162,15 @@ async function bareWebSocket(/** @type {number} */ port) {
   return socket;
 }
 
+/**
+ * Whose thread this is. `entry`: the module that a build of this library is imported from; peers and the floor have none.
+ *
+ * @type {{ name: string, carrier: Carrier, ports: Ports, entry: string | undefined }}
+ */
+const { name, carrier, ports, entry } = workerData;
+
 /** One round over a connection of its own. */
 async function roundOf(/** @type {import("./end-to-end.mjs").Workload} */ workload) {
-  /** @type {{ name: string, carrier: Carrier, ports: Ports }} */
-  const { name, carrier, ports } = workerData;
   if (name === "floor") {
     if (workload.does !== "consume" && workload.does !== "publish") throw new Error(`no floor of ${workload.does}`);
     const bare = await FLOOR[workload.does](carrier, ports, workload);
@@ -173,12 +178,18 @@ async function roundOf(/** @type {import("./end-to-end.mjs").Workload} */ worklo
     bare.close();
     return took;
   }
-  const client = await CLIENTS[carrier][name]?.(ports);
-  if (client === undefined) throw new Error(`no client ${name}`);
+  const client = await connectClient();
   const run = await MAKE[workload.does](client, workload);
   const took = await run();
   await client.close();
   return took;
+}
+
+async function connectClient() {
+  if (entry !== undefined) return stompede((await import(entry)).connect, carrier, ports);
+  const client = await PEER_CLIENTS[carrier][name]?.(ports);
+  if (client === undefined) throw new Error(`no client ${name}`);
+  return client;
 }
 
 parentPort?.on("message", async (workload) => {

@@ -1,10 +1,9 @@
 /**
- * Clients with the same few methods, for the end-to-end workloads. All run in Node, where the others take a WebSocket of
+ * Clients with the same few methods, for the end-to-end workloads. All run in Node, where the peers take a WebSocket of
  * `ws`; @stomp/stompjs over TCP takes a socket that is dressed up as one, as its own tests do.
  */
 import { connect as connectSocket } from "node:net";
 import { Client as StompJs } from "@stomp/stompjs";
-import { connect } from "stompede";
 import stompit from "stompit";
 import webstomp from "webstomp-client";
 import { WebSocket } from "ws";
@@ -17,13 +16,22 @@ import { WebSocket } from "ws";
  * @property {() => unknown} close
  */
 
+/** @typedef {"webSocket" | "tcp"} Carrier */
 /** @typedef {{ tcp: number, webSocket: number }} Ports */
 
 let last = 0;
 const nextId = () => `bench-${++last}`;
 
-/** @param {string} target @returns {Promise<BenchClient>} */
-async function stompede(target) {
+/**
+ * Connect with a build of this library.
+ *
+ * @param {typeof import("stompede").connect} connect the build's own
+ * @param {Carrier} carrier
+ * @param {Ports} ports
+ * @returns {Promise<BenchClient>}
+ */
+export async function stompede(connect, carrier, ports) {
+  const target = carrier === "tcp" ? `stomp://127.0.0.1:${ports.tcp}` : webSocketUrl(ports);
   const client = await connect(target, { heartBeat: false });
   return {
     subscribe: ({ destination = "", id = "", ...headers }, take) =>
@@ -158,18 +166,16 @@ const webSocketUrl = (/** @type {Ports} */ { webSocket }) => `ws://127.0.0.1:${w
 const PROTOCOLS = ["v12.stomp", "v11.stomp", "v10.stomp"];
 
 /**
- * The clients over each carrier, by name.
+ * The other clients over each carrier, by name.
  *
- * @type {Readonly<Record<"webSocket" | "tcp", Readonly<Record<string, (ports: Ports) => Promise<BenchClient>>>>>}
+ * @type {Readonly<Record<Carrier, Readonly<Record<string, (ports: Ports) => Promise<BenchClient>>>>>}
  */
-export const CLIENTS = {
+export const PEER_CLIENTS = {
   webSocket: {
-    stompede: (ports) => stompede(webSocketUrl(ports)),
     stompjs: (ports) => stompjs(() => new WebSocket(webSocketUrl(ports), PROTOCOLS, { perMessageDeflate: false })),
     webstomp: (ports) => webStomp(webSocketUrl(ports)),
   },
   tcp: {
-    stompede: ({ tcp }) => stompede(`stomp://127.0.0.1:${tcp}`),
     stompjs: ({ tcp }) => stompjs(() => new SocketAsWebSocket(tcp)),
     stompit: ({ tcp }) => stompIt(tcp),
   },

@@ -1,11 +1,11 @@
 /** The end-to-end workloads: clients against a far end, each in a thread of its own, over loopback. */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { CLIENTS } from "./clients.mjs";
+import { PEER_CLIENTS } from "./clients.mjs";
 import { quantile } from "./measure.mjs";
 
 /** @typedef {import("./clients.mjs").Ports} Ports */
-/** @typedef {"webSocket" | "tcp"} Carrier */
+/** @typedef {import("./clients.mjs").Carrier} Carrier */
 /** @typedef {{ does: "consume" | "publish" | "receipts" | "round-trips", count: number, size: number }} Workload */
 
 const CARRIERS = /** @type {const} */ ({ webSocket: "WebSocket", tcp: "TCP" });
@@ -20,10 +20,19 @@ const WORKLOADS = {
 };
 
 /**
- * @param {{ rounds: number, rows?: readonly string[] }} options
+ * @typedef {object} Options
+ * @property {number} rounds
+ * @property {readonly string[] | undefined} rows undefined: all
+ * @property {readonly import("./builds.mjs").Build[]} builds of this library, each with a client
+ * @property {readonly string[]} peers the other clients to measure
+ */
+
+/**
+ * @param {Options} options
  * @param {(row: import("./report.mjs").Row) => void} report
  */
-export async function measureEndToEnd({ rounds, rows }, report) {
+export async function measureEndToEnd(options, report) {
+  const { rows } = options;
   const farEnd = new Worker(new URL("far-end.mjs", import.meta.url));
   const [ports] = /** @type {[Ports]} */ (await once(farEnd, "message"));
   try {
@@ -37,7 +46,7 @@ export async function measureEndToEnd({ rounds, rows }, report) {
           title: `${workload.title}, ${CARRIERS[carrier]}`,
           unit: workload.does === "round-trips" ? "µs" : "per-second",
           per: workload.count,
-          results: await measured(carrier, ports, workload, rounds),
+          results: await measured(carrier, ports, workload, options),
           marks: new Map(),
         });
       }
@@ -52,12 +61,16 @@ async function measured(
   /** @type {Carrier} */ carrier,
   /** @type {Ports} */ ports,
   /** @type {(typeof WORKLOADS)[keyof typeof WORKLOADS]} */ { hasFloor, does, count, size },
-  /** @type {number} */ rounds,
+  /** @type {Options} */ { rounds, builds, peers },
 ) {
-  const names = [...Object.keys(CLIENTS[carrier]), ...(hasFloor ? ["floor"] : [])];
-  const entries = names.map((name) => ({
+  const able = peers.filter((name) => Object.hasOwn(PEER_CLIENTS[carrier], name));
+  const candidates = [
+    ...builds.map(({ name, client }) => ({ name, entry: client })),
+    ...[...able, ...(hasFloor ? ["floor"] : [])].map((name) => ({ name, entry: undefined })),
+  ];
+  const entries = candidates.map(({ name, entry }) => ({
     name,
-    thread: new Worker(new URL("client-thread.mjs", import.meta.url), { workerData: { name, carrier, ports } }),
+    thread: new Worker(new URL("client-thread.mjs", import.meta.url), { workerData: { name, carrier, ports, entry } }),
     samples: /** @type {number[]} */ ([]),
   }));
   for (let round = -2; round < rounds; round++) {

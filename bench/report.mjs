@@ -1,4 +1,5 @@
 /** Turns results into lines of a table. */
+import { OWN } from "./builds.mjs";
 
 /**
  * @typedef {object} Row
@@ -11,28 +12,59 @@
  * @property {Map<string, string>} marks what stands where there is no figure: "–", "wrong", "fails"
  */
 
+/**
+ * The columns of a table: figures, then ratios.
+ *
+ * @typedef {object} Layout
+ * @property {readonly string[]} columns the candidates
+ * @property {readonly Ratio[]} ratios
+ */
+
+/** @typedef {{ title: string, one: string, other: string }} Ratio the time of `one` divided by that of `other` */
+
 const TITLE_WIDTH = 36;
 const COLUMN_WIDTH = 13;
+const RATIO_WIDTH = 11;
+
+/**
+ * Lay out a table. All ratios are of the own build; `× NAME` of another build is below 1 where the own one is faster.
+ *
+ * @param {readonly import("./builds.mjs").Build[]} builds
+ * @param {readonly string[]} peers
+ * @returns {Layout}
+ */
+export function layoutOf(builds, peers) {
+  const own = OWN.name;
+  const others = builds.map(({ name }) => name).filter((name) => name !== own);
+  return {
+    columns: [own, ...others, ...peers, "floor"],
+    ratios: [
+      ...(peers.includes("stompjs") ? [{ title: "× stompjs", one: "stompjs", other: own }] : []),
+      ...["floor", ...others].map((other) => ({ title: `× ${other}`, one: own, other })),
+    ],
+  };
+}
 
 /** The line above the rows. */
-export function headLine(/** @type {readonly string[]} */ columns) {
+export function headLine(/** @type {Layout} */ { columns, ratios }) {
   return [
     "workload".padEnd(TITLE_WIDTH),
-    ...columns.map((name) => name.padStart(COLUMN_WIDTH)),
-    "× stompjs".padStart(11),
-    "× floor".padStart(9),
+    ...columns.map((name) => name.padStart(widthOf(name, COLUMN_WIDTH))),
+    ...ratios.map(({ title }) => title.padStart(widthOf(title, RATIO_WIDTH))),
   ].join("");
 }
 
 /** One row. */
-export function rowLine(/** @type {Row} */ row, /** @type {readonly string[]} */ columns) {
-  const cells = columns.map((name) => cellOf(row, name).padStart(COLUMN_WIDTH));
+export function rowLine(/** @type {Row} */ row, /** @type {Layout} */ { columns, ratios }) {
   return [
     row.title.padEnd(TITLE_WIDTH),
-    ...cells,
-    ratio(row, "stompjs", columns[0]).padStart(11),
-    ratio(row, columns[0], "floor").padStart(9),
+    ...columns.map((name) => cellOf(row, name).padStart(widthOf(name, COLUMN_WIDTH))),
+    ...ratios.map((ratio) => ratioText(row, ratio).padStart(widthOf(ratio.title, RATIO_WIDTH))),
   ].join("");
+}
+
+function widthOf(/** @type {string} */ title, /** @type {number} */ least) {
+  return Math.max(least, title.length + 2);
 }
 
 /** A row as data. */
@@ -57,14 +89,10 @@ function cellOf(/** @type {Row} */ row, /** @type {string} */ name) {
   return value === undefined ? (row.marks.get(name) ?? "–") : numberText(value);
 }
 
-/** How many times the time of `one` is that of `other`; for rates, too: it is the time that is compared. */
-function ratio(
-  /** @type {Row} */ { results },
-  /** @type {string | undefined} */ one,
-  /** @type {string | undefined} */ other,
-) {
-  const dividend = results.get(one ?? "")?.median;
-  const divisor = results.get(other ?? "")?.median;
+/** Times are compared, also where the figures are rates. */
+function ratioText(/** @type {Row} */ { results }, /** @type {Ratio} */ { one, other }) {
+  const dividend = results.get(one)?.median;
+  const divisor = results.get(other)?.median;
   return dividend === undefined || divisor === undefined ? "" : numberText(dividend / divisor);
 }
 
