@@ -49,22 +49,37 @@ export class StompError extends Error {
   }
 }
 
-/** Why octets are no STOMP: the categories that the test vectors name. */
+/** Which rule of STOMP the peer broke. What a decoder can find has the same name in the test vectors. */
 export type ProtocolErrorReason =
+  /** A header has an escape sequence that the version does not define. */
   | "invalid-escape"
+  /** A header line has no colon between name and value. */
   | "missing-colon"
+  /** A header line begins with the colon: its name is empty. */
   | "empty-header-name"
+  /** A header value is malformed: `heart-beat` is not two numbers; strictly also a raw colon, or in 1.0 an empty value. */
   | "invalid-header"
+  /** A header has a carriage return that no line feed follows, which STOMP 1.2 forbids. */
   | "invalid-cr"
+  /** The command line or a header is not valid UTF-8. */
   | "invalid-utf8"
+  /** The command is not one of STOMP, or not one that this peer may send. */
   | "unknown-command"
+  /** The value of `content-length` is not a number written in decimal digits only. */
   | "bad-content-length"
+  /** No NUL follows a body of the length that `content-length` announced. */
   | "missing-nul"
+  /** The frame has a body, or announces one, but its command allows none. */
   | "unexpected-body"
+  /** The frame lacks a header that its command requires in this version. */
   | "missing-header"
+  /** The frame is not allowed at this point of the session, or not in this version (NACK in 1.0). */
   | "unexpected-frame"
+  /** Client and server have no version in common, or the server chose one that was not offered. */
   | "version-mismatch"
+  /** The frame exceeds one of our limits; see {@link LimitError}. STOMP lets a server set limits. */
   | "too-large"
+  /** The stream ended inside a frame. */
   | "truncated";
 
 /** The peer broke the protocol: its octets are no frame, or the frame is not allowed there. The connection ends. */

@@ -14,7 +14,7 @@ import type { BrokerParts } from "./service.js";
  * only and trusts whoever can reach it: it is no broker for production.
  *
  * `/topic/…` goes to all who subscribe to it; any other destination is a queue, whose messages are shared out among its
- * subscribers. Where brokers differ it follows the specification to the letter (an ERROR ends the connection), or a dialect.
+ * subscriptions. Where brokers differ it follows the specification to the letter (an ERROR ends the connection), or a dialect.
  *
  *     await using broker = new Broker();
  *     const client = new Client(broker.dial);
@@ -64,7 +64,7 @@ export class Broker implements AsyncDisposable {
     this.#accepting = accepting && !this.#isClosed;
   }
 
-  /** The connections, those that have not said CONNECT yet included. */
+  /** The connections, those that have not sent CONNECT yet included. */
   get connections(): readonly BrokerConnection[] {
     return [...this.#connections];
   }
@@ -117,7 +117,7 @@ export class Broker implements AsyncDisposable {
 
   /** How many subscriptions get what is sent to a destination. */
   subscriptions(destination: string): number {
-    return this.#parts.destinations.subscribers(destination);
+    return this.#parts.destinations.subscriptions(destination);
   }
 
   /** Accept no more connections, and close those there are. Resolves when they have ended. What is in the queues is gone with the broker. */

@@ -61,7 +61,7 @@ export class Conversation implements Outlet {
   }
 
   /**
-   * Do what a frame asks for. What comes of it for subscribers goes out at the next {@link Destinations.deliver}. Returns what
+   * Do what a frame asks for. The MESSAGEs that come of it go out at the next {@link Destinations.deliver}. Returns what
    * is to be done after its receipt.
    *
    * @throws Refusal when it cannot be done.
@@ -140,7 +140,7 @@ export class Conversation implements Outlet {
       return;
     }
     this.#destinations.check([message]);
-    this.#destinations.publish(message);
+    this.#destinations.send(message);
   }
 
   #subscribe(headers: ReadonlyMap<string, string>): void {
@@ -220,7 +220,7 @@ export class Conversation implements Outlet {
     const operations = this.#transactions.finish(id);
     this.#destinations.check(operations.flatMap((operation) => (operation.type === "send" ? [operation.message] : [])));
     for (const operation of operations) {
-      if (operation.type === "send") this.#destinations.publish(operation.message);
+      if (operation.type === "send") this.#destinations.send(operation.message);
       else if (this.#deliveries.has(operation.delivery)) {
         this.#settle(operation.type, operation.delivery, operation.deadLetter);
       }

@@ -41,15 +41,15 @@ export class Destinations implements QueueOwner {
   }
 
   /** How many subscriptions get what is sent to a destination. */
-  subscribers(destination: string): number {
+  subscriptions(destination: string): number {
     if (!this.#isTopic(destination)) return this.#queues.get(destination)?.subscriptions.size ?? 0;
     let count = 0;
-    for (const _ of this.#topics.subscribers(destination)) count++;
+    for (const _ of this.#topics.subscriptionsTo(destination)) count++;
     return count;
   }
 
   /**
-   * Check that messages could be published, all of them.
+   * Check that messages can be sent, all of them.
    *
    * @throws Refusal when a queue has no room.
    */
@@ -78,8 +78,11 @@ export class Destinations implements QueueOwner {
     }
   }
 
-  /** Put a message where it is to go; that there is room was checked. It goes out at the next {@link Destinations.deliver}. */
-  publish(message: StoredMessage): void {
+  /**
+   * Put a message into its queue, or into those of all subscriptions to its topic. The caller has checked that there is room.
+   * It goes out at the next {@link Destinations.deliver}.
+   */
+  send(message: StoredMessage): void {
     const { destination } = message;
     if (!this.#isTopic(destination)) {
       // A reply queue is gone with its connection, and a late reply with it.
@@ -88,7 +91,7 @@ export class Destinations implements QueueOwner {
       return;
     }
     const crowded: Subscription[] = [];
-    for (const subscription of this.#topics.subscribers(destination)) {
+    for (const subscription of this.#topics.subscriptionsTo(destination)) {
       if (subscription.queue.hasRoom(1, message.size)) subscription.queue.push(message);
       else crowded.push(subscription);
     }

@@ -49,7 +49,7 @@ export interface Dialect {
    * not in the order of the SENDs; in a transaction, after the COMMIT, and never if it is aborted. A DISCONNECT before the end of
    * the turn leaves them out.
    */
-  readonly confirmsSendLater: boolean;
+  readonly delaysSendReceipts: boolean;
   /** What UNSUBSCRIBE leaves behind. */
   readonly unsubscribed: {
     /**
@@ -118,7 +118,7 @@ const STRICT: Dialect = {
   messageHasLength: "always",
   errorHasLength: true,
   deliversLater: false,
-  confirmsSendLater: false,
+  delaysSendReceipts: false,
   unsubscribed: { inFlight: 0, says: "message", keeps: false },
   alwaysRedelivered: false,
   messageIdIsTagged: false,
@@ -165,7 +165,7 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
     errorHasVersion: true,
     messageHasLength: "non-empty",
     deliversLater: true,
-    confirmsSendLater: true,
+    delaysSendReceipts: true,
     unsubscribed: { inFlight: 200, says: "error", keeps: true },
     alwaysRedelivered: true,
     messageIdIsTagged: true,

@@ -18,12 +18,12 @@ export class HeartBeatOffer {
     this.#offered = typeof policy === "string" ? { outgoing: 1, incoming: 1 } : { ...policy };
   }
 
-  /** What is offered. A session keeps this object, and reads it again when it says CONNECTED. */
+  /** What is offered. A session keeps this object, and reads it again when it sends CONNECTED. */
   get offered(): HeartBeat {
     return this.#offered;
   }
 
-  /** The client has said CONNECT with this `heart-beat`, which the session has checked. */
+  /** The client has sent CONNECT with this `heart-beat`, which the session has checked. */
   follow(header: string | undefined): void {
     if (typeof this.#policy !== "string") return;
     const { outgoing, incoming } = parseHeartBeat(header);

@@ -27,7 +27,7 @@ export interface BrokerOptions {
   readonly heartBeat?: HeartBeat;
   /** A client is dropped when it was silent for the agreed time multiplied by this. @default 2 */
   readonly heartBeatTolerance?: number;
-  /** How long a client may take to say CONNECT, in ms. @default 10000 */
+  /** How long a client may take to send CONNECT, in ms. @default 10000 */
   readonly connectTimeout?: number;
   /** The `server` header of CONNECTED. @default what the dialect says: "stompede" */
   readonly server?: string;
@@ -36,8 +36,8 @@ export interface BrokerOptions {
   /** Hold clients to the letter of the specification, `host` in CONNECT included. @default false */
   readonly strict?: boolean;
   /**
-   * How much is kept. A SEND that a queue has no room for is refused. A topic's subscriber has a queue of its own with the
-   * same bounds; when that has no room the subscription is ended by an ERROR that names it (and with it, in the strict
+   * How much is kept. A SEND that a queue has no room for is refused. A subscription to a topic has a queue of its own with
+   * the same bounds; when that has no room the subscription is ended by an ERROR that names it (and with it, in the strict
    * dialect, the connection, as by every ERROR).
    */
   readonly store?: Partial<StoreBounds>;

@@ -20,10 +20,10 @@ export interface QueueBounds {
   readonly bytes: number;
 }
 
-/** Who takes messages from a queue: a subscription. */
-export interface Consumer {
+/** A subscription as its queue sees it: it takes messages. */
+export interface QueueSubscription {
   /** Its place among those of its queue that wait for a message; the queue's own business. */
-  turn: ListNode<Consumer> | undefined;
+  turn: ListNode<QueueSubscription> | undefined;
   /** Whether it may have another message. If not, it is offered to its queue again when it may. */
   readonly wantsMore: boolean;
   /** Send it a message. */
@@ -46,14 +46,14 @@ export interface QueueOwner {
  */
 export class Queue {
   readonly name: string;
-  readonly subscriptions: Set<Consumer> = new Set();
+  readonly subscriptions: Set<QueueSubscription> = new Set();
   readonly #bounds: QueueBounds;
   readonly #owner: QueueOwner;
   /** All of it was delivered before all of #fresh, so its positions are the lower ones. */
   readonly #returned = new LinkedList<Entry>();
   readonly #fresh = new LinkedList<Entry>();
   /** Those that may want more. Who has no credit is dropped at its turn, and offered again when it has. */
-  readonly #waiting = new LinkedList<Consumer>();
+  readonly #waiting = new LinkedList<QueueSubscription>();
   #position = 0;
   #held = 0;
   #bytes = 0;
@@ -133,13 +133,13 @@ export class Queue {
   }
 
   /** Let a subscription take part. */
-  add(subscription: Consumer): void {
+  add(subscription: QueueSubscription): void {
     this.subscriptions.add(subscription);
     this.offer(subscription);
   }
 
   /** Let a subscription take part no more. */
-  remove(subscription: Consumer): void {
+  remove(subscription: QueueSubscription): void {
     if (!this.subscriptions.delete(subscription)) return;
     if (subscription.turn !== undefined) this.#waiting.remove(subscription.turn);
     subscription.turn = undefined;
@@ -147,7 +147,7 @@ export class Queue {
   }
 
   /** Give a subscription a turn, since it may want more now. */
-  offer(subscription: Consumer): void {
+  offer(subscription: QueueSubscription): void {
     if (subscription.turn !== undefined || !this.subscriptions.has(subscription)) return;
     subscription.turn = this.#waiting.push(subscription);
     this.#owner.changed(this);

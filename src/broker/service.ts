@@ -10,11 +10,11 @@ import {
 } from "../protocol/index.js";
 import { admit } from "./admission.js";
 import type { ErrorAnswer } from "./broker-connection.js";
-import { Confirms } from "./confirms.js";
 import { Conversation, type Speaker } from "./conversation.js";
 import type { Destinations } from "./destinations.js";
 import type { Pairs } from "./encode.js";
 import type { Decision, Scripts } from "./faults.js";
+import { LateReceipts } from "./late-receipts.js";
 import type { ResolvedOptions } from "./options.js";
 import { Refusal } from "./refusal.js";
 
@@ -30,7 +30,7 @@ export interface Wire extends Omit<Speaker, "refused" | "subscriptionEnded"> {
   readonly kind: "stream" | "messages";
   /** Whether a session was established. */
   readonly isConnected: boolean;
-  /** Say CONNECTED; `asked` is the `heart-beat` of the CONNECT. */
+  /** Send CONNECTED; `asked` is the `heart-beat` of the CONNECT. */
   connected(headers: Readonly<Record<string, string>>, asked: string | undefined): void;
   write(command: Exclude<ServerCommand, "CONNECTED">, headers: Pairs, body?: string, hasLength?: boolean): void;
   /** Close after what was sent; but a connection that is silent does not say even that. */
@@ -58,7 +58,7 @@ export class Service {
   login: string | undefined;
   readonly #parts: BrokerParts;
   readonly #wire: Wire;
-  readonly #confirms = new Confirms();
+  readonly #lateReceipts = new LateReceipts();
   #isDue = false;
   #inTurn = 0;
 
@@ -147,7 +147,7 @@ export class Service {
   #endTurn(): void {
     this.#inTurn = 0;
     this.#parts.destinations.deliver();
-    this.#confirms.flush();
+    this.#lateReceipts.flush();
   }
 
   /** Do what a script says. */
@@ -181,7 +181,7 @@ export class Service {
         if (answer.when === "handled") this.#serve(frame, "drop");
         else if (answer.when === "answered") {
           this.#serve(frame, "send");
-          this.#confirms.flush();
+          this.#lateReceipts.flush();
         }
         if (answer.type === "cut") this.#wire.cut();
         else void this.#wire.close();
@@ -198,7 +198,7 @@ export class Service {
         const then = this.conversation.handle(frame);
         this.#confirm(frame, fate);
         then?.();
-        if (BOUNDARIES.has(frame.command)) this.#confirms.finish(frame);
+        if (BOUNDARIES.has(frame.command)) this.#lateReceipts.finish(frame);
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -217,7 +217,7 @@ export class Service {
 
   #disconnect(frame: ClientFrame, fate: ReceiptFate): void {
     this.conversation.end();
-    this.#confirms.clear();
+    this.#lateReceipts.clear();
     if (this.#hasLastWords) this.#confirm(frame, fate, () => this.#wire.leave());
     else this.#wire.leave();
   }
@@ -228,8 +228,8 @@ export class Service {
       this.#receipt(frame);
       then?.();
     };
-    if (fate === "send" && frame.command === "SEND" && this.#parts.options.dialect.confirmsSendLater) {
-      if (frame.headers.has("receipt")) this.#confirms.add(frame, send);
+    if (fate === "send" && frame.command === "SEND" && this.#parts.options.dialect.delaysSendReceipts) {
+      if (frame.headers.has("receipt")) this.#lateReceipts.add(frame, send);
     } else if (fate === "send") send();
     else if (fate !== "drop") fate.hold(send);
   }

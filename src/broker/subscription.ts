@@ -1,6 +1,6 @@
 /** A subscription of a client, from the broker's side. */
 import { LinkedList, type ListNode } from "../internal/linked-list.js";
-import type { Consumer, Entry, Queue } from "./queue.js";
+import type { Entry, Queue, QueueSubscription } from "./queue.js";
 import type { Refusal } from "./refusal.js";
 
 /** How messages of a subscription are acknowledged. */
@@ -40,14 +40,14 @@ export interface SubscriptionTerms {
 }
 
 /** A subscription: takes from a queue, as far as it has credit. */
-export class Subscription implements Consumer {
+export class Subscription implements QueueSubscription {
   readonly id: string | undefined;
   readonly destination: string;
   readonly ack: AckMode;
   readonly queue: Queue;
   /** What was sent and not acknowledged, in the order it was sent. */
   readonly unacknowledged: LinkedList<Delivery> = new LinkedList();
-  turn: ListNode<Consumer> | undefined;
+  turn: ListNode<QueueSubscription> | undefined;
   readonly #prefetch: number;
   readonly #outlet: Outlet;
   /** Set while what is in flight is taken. */

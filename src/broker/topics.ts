@@ -46,7 +46,7 @@ export class Topics {
   }
 
   /** All subscriptions that get what is sent to a topic. */
-  *subscribers(topic: string): Generator<Subscription, void, undefined> {
+  *subscriptionsTo(topic: string): Generator<Subscription, void, undefined> {
     for (const { subscriptions } of this.#route(topic)) yield* subscriptions;
   }
 

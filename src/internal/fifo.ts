@@ -13,11 +13,6 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
-  /** Look at the item at the front; `undefined` when there is none. */
-  peek(): T | undefined {
-    return this.#items[this.#first];
-  }
-
   /** Take the item at the front; `undefined` when there is none. */
   shift(): T | undefined {
     if (this.#first === this.#items.length) return undefined;
@@ -30,13 +25,6 @@ export class Fifo<T> {
       this.#first = 0;
     }
     return item;
-  }
-
-  /** Take all items. */
-  drain(): T[] {
-    const all: T[] = [];
-    for (let item = this.shift(); item !== undefined; item = this.shift()) all.push(item);
-    return all;
   }
 
   /** Drop all items. */

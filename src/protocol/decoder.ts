@@ -1,9 +1,13 @@
-/** The decoder: chunks of octets or text in, frames out one by one, on demand. */
-import { strictUtf8ToText, textToUtf8, utf8Length } from "#text";
+/**
+ * The decoder: chunks of bytes or text go in, frames come out one by one, on demand.
+ *
+ * It is longer than 300 lines because it holds the state of a stream, which every step of reading bytes changes.
+ */
+import { strictUtf8ToText, textToUtf8 } from "#text";
 import { ProtocolError } from "../errors.js";
 import { BodyBuffer } from "./body-buffer.js";
 import { checkCountedBody, checkMayHaveBody, checkUncountedBody, contentLengthOf, missingNul } from "./body-rules.js";
-import type { Command } from "./command.js";
+import { Eols, lineEndsOf } from "./eols.js";
 import type { Escapes } from "./escape.js";
 import { Frame } from "./frame.js";
 import type { FrameHeaders } from "./headers.js";
@@ -11,46 +15,45 @@ import { HeadWindow } from "./head-window.js";
 import { type HeadRules, NO_HEADERS, headRules, readHead } from "./head.js";
 import { type Limits, limitsOf } from "./limits.js";
 import { PartialHead } from "./partial-head.js";
+import { TextFrameReader } from "./text-frame-reader.js";
 import type { Version } from "./version.js";
 
 /** How a {@link FrameDecoder} reads. */
 export interface DecoderOptions {
-  /** The version to read by from the start. Absent: none is agreed on yet; set it on the decoder when it is. */
+  /** The version to read by. If it is not agreed on yet, leave it out and set it on the decoder later. */
   readonly version?: Version;
   /**
-   * Hold the peer to the letter: no NUL between frames, no CR LF before 1.2, no padding in 1.0, no raw colon in a value.
+   * Accept only what the specification allows: no NUL between frames, no CR LF before 1.2, no padding in 1.0, no raw
+   * colon in a value.
    * @default false
    */
   readonly strict?: boolean;
-  /** Limits; those not given have the defaults of {@link Limits}. */
+  /** How much to accept in one frame. @default the defaults of {@link Limits} */
   readonly limits?: Partial<Limits>;
 }
 
-const LF = 0x0a;
-const CR = 0x0d;
-
 /**
- * Decodes a stream of frames. Give it chunks as they come, octets and text alike, and take frames until it has no more:
+ * Decodes a stream of frames. Push chunks of bytes or text as they arrive, then take frames until there are no more:
  *
  *     decoder.push(chunk);
  *     for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) …
  *
- * Frames are decoded one by one because CONNECTED decides how the frame after it is to be read, in the same chunk.
- * Memory is bounded by the chunks pushed and the limits. After a fault, `next` throws the same error for ever.
+ * Frames are decoded one by one because CONNECTED decides how to read the frame after it, which may be in the same chunk.
+ * The pushed chunks and the limits bound the memory. After a fault, every call of `next` throws the same error.
  */
 export class FrameDecoder {
   #rules: HeadRules;
   #queue: (Uint8Array | string)[] = [];
 
-  // The chunk being read: of octets or of text.
+  // The chunk that is being read, bytes or text, and the place in it.
   #bytes: Uint8Array | undefined;
   #text: string | undefined;
-  /** Whether the text is all ASCII, once that was asked for. */
-  #isAscii: boolean | undefined;
   #at = 0;
 
-  // Reads the heads in it, and knows what the one read last says of its frame.
+  // Reads the heads in the chunk, and holds the command and length of the last one.
   readonly #head = new HeadWindow();
+  readonly #eols = new Eols();
+  readonly #textFrames = new TextFrameReader(this.#head, this.#eols);
 
   // A frame that began in an earlier chunk.
   readonly #partialHead: PartialHead;
@@ -58,8 +61,8 @@ export class FrameDecoder {
   #headers: FrameHeaders = NO_HEADERS;
   #body: BodyBuffer | undefined;
 
+  /** The first half of a character that was cut by the end of a chunk of text. */
   #surrogate = "";
-  #eols = 0;
   #fault: ProtocolError | undefined;
 
   constructor(options: DecoderOptions = {}) {
@@ -68,7 +71,7 @@ export class FrameDecoder {
     this.#partialHead = new PartialHead(limits.headerBytes);
   }
 
-  /** The version to read by; `undefined` before one is agreed on, when nothing is unescaped. Counts from the next frame on. */
+  /** The version to read by, from the next frame on. `undefined`: none is agreed on yet, and nothing is unescaped. */
   get version(): Version | undefined {
     return this.#rules.version;
   }
@@ -78,23 +81,23 @@ export class FrameDecoder {
     this.#rules = headRules(version, tolerated, strict, limits);
   }
 
-  /** Undo these escapes from the next frame on whatever the version says, for a broker known to write them. */
+  /** Undo these escapes in any version, from the next frame on: for a broker that is known to write them. */
   tolerate(escapes: Escapes | undefined): void {
     const { version, strict, limits } = this.#rules;
     this.#rules = headRules(version, escapes, strict, limits);
   }
 
-  /** How many EOLs stood outside frames so far: heart-beats, and those that peers put after each frame. */
+  /** How many EOLs there were between frames so far: heart-beats, and the EOLs that peers put after each frame. */
   get eols(): number {
-    return this.#eols;
+    return this.#eols.count;
   }
 
-  /** Whether part of a frame has arrived: the stream must not end here. */
+  /** Whether only part of a frame has arrived, so that the stream must not end here. */
   get midFrame(): boolean {
     return this.#inHead || this.#body !== undefined || this.#surrogate !== "";
   }
 
-  /** Take a chunk. Octets must not change afterwards: frames may be views of them. */
+  /** Take a chunk. Do not change its bytes afterwards: frames may be views of them. */
   push(chunk: Uint8Array | string): void {
     if (chunk.length === 0 || this.#fault !== undefined) return;
     if (this.#bytes === undefined && this.#text === undefined) this.#open(chunk);
@@ -102,12 +105,12 @@ export class FrameDecoder {
   }
 
   /**
-   * Decode the next frame; `undefined` when more must arrive first.
+   * Decode the next frame. Returns `undefined` when it has not arrived in full.
    *
-   * @throws ProtocolError when the octets are no frame; LimitError when a limit is passed.
+   * @throws ProtocolError when the bytes are not a valid frame; LimitError when a limit is exceeded.
    */
   next(): Frame | undefined {
-    // Mostly there is no more, for a chunk of one frame is asked twice.
+    // The common case: a chunk has one frame, and the caller asks for a second.
     if (this.#text === undefined && this.#bytes === undefined && this.#fault === undefined) return undefined;
     return this.#decode();
   }
@@ -127,9 +130,9 @@ export class FrameDecoder {
   }
 
   /**
-   * Say that the stream has ended, once `next` has no more.
+   * Tell the decoder that the stream has ended. Call it when `next` has returned `undefined`.
    *
-   * @throws ProtocolError (`truncated`) inside a frame.
+   * @throws ProtocolError (`truncated`) when the stream ended inside a frame.
    */
   end(): void {
     if (this.#fault !== undefined) throw this.#fault;
@@ -146,7 +149,7 @@ export class FrameDecoder {
     this.#body = undefined;
   }
 
-  /** Open the chunk after the one that is used up, if there is one. A chunk is open whenever there are any. */
+  /** Open the next chunk. Returns whether there was one. No chunk waits while none is open. */
   #openNext(): boolean {
     if (this.#queue.length === 0) return false;
     const chunk = this.#queue.shift();
@@ -157,7 +160,7 @@ export class FrameDecoder {
   #open(chunk: Uint8Array | string): void {
     let opened = chunk;
     if (this.#surrogate !== "") {
-      // A text message cannot end inside a character, but a caller's chunk of text can.
+      // A WebSocket's text message cannot end inside a character, but a chunk of text can.
       const rest = typeof chunk === "string" ? chunk : "";
       if (rest === "") this.#queue.unshift(chunk);
       opened = this.#surrogate + rest;
@@ -167,13 +170,10 @@ export class FrameDecoder {
     this.#at = 0;
     if (typeof opened !== "string") this.#openBytes(opened);
     else if (this.#inHead || this.#body !== undefined) this.#toBytes(opened);
-    else {
-      this.#text = opened;
-      this.#isAscii = undefined;
-    }
+    else this.#text = opened;
   }
 
-  /** Go on with octets: for what spans chunks of text, and for all that is not common. */
+  /** Read the text as bytes: for frames that span chunks of text, and for heads that are not of the common kind. */
   #toBytes(text: string): void {
     let whole = text;
     const last = text.charCodeAt(text.length - 1);
@@ -190,7 +190,7 @@ export class FrameDecoder {
     this.#head.open(bytes);
   }
 
-  /** The chunk is used up. */
+  /** Let go of the chunk: all of it was read. */
   #close(): void {
     this.#text = undefined;
     this.#at = 0;
@@ -200,14 +200,11 @@ export class FrameDecoder {
   }
 
   /**
-   * The chunk ends after a frame, or with one more unit, `next`. Messages of WebSockets end so: with a frame, and the EOL that RabbitMQ
-   * and ActiveMQ put after it. Then there is nothing in the chunk to be looked for once more.
+   * Close the chunk if it ends after a frame, or after that frame and the EOL `next`. WebSocket messages do: RabbitMQ and
+   * ActiveMQ put an EOL after the frame. It saves another look at the chunk.
    */
   #finish(length: number, next: number | undefined): void {
-    if (this.#at < length) {
-      if (next !== LF) return;
-      this.#eols++;
-    }
+    if (this.#at < length && !this.#eols.takeAfterFrame(next)) return;
     this.#close();
     if (this.#queue.length > 0) this.#openNext();
   }
@@ -215,81 +212,29 @@ export class FrameDecoder {
   // ---- text
 
   #nextOfText(text: string): Frame | undefined {
-    const headers = this.#head.matchText(text, this.#at, this.#rules) ?? this.#headersOfText(text);
-    if (headers !== undefined) {
-      const to = this.#endOfBody(text);
-      if (to >= 0) {
-        const { command, end } = this.#head;
-        this.#at = to + 1;
-        if (to + 2 >= text.length) this.#finish(text.length, text.charCodeAt(to + 1));
-        return new Frame(command, headers, text.slice(end, to));
-      }
+    const frame = this.#textFrames.read(text, this.#at, this.#rules);
+    const at = this.#textFrames.end;
+    this.#at = at;
+    if (frame !== undefined) {
+      if (at + 1 >= text.length) this.#finish(text.length, text.charCodeAt(at));
+      return frame;
     }
-    const from = this.#at;
-    if (from < text.length) {
-      this.#toBytes(from === 0 ? text : text.slice(from));
+    if (at < text.length) {
+      this.#toBytes(at === 0 ? text : text.slice(at));
       return this.#nextOfBytes();
     }
     this.#close();
     return undefined;
   }
 
-  /** The headers of the next head, if it is whole in the text and of the common kind; that it is not a known one at once was seen. */
-  #headersOfText(text: string): FrameHeaders | undefined {
-    const before = this.#at;
-    const from = this.#skipEolsOfText(text);
-    if (from === text.length || this.#rules.strict) return undefined;
-    const known = from === before ? undefined : this.#head.matchText(text, from, this.#rules);
-    return known ?? this.#head.readText(text, from, this.#rules);
-  }
-
-  #skipEolsOfText(text: string): number {
-    let at = this.#at;
-    for (; at < text.length; at++) {
-      const unit = text.charCodeAt(at);
-      if (unit === LF) this.#eols++;
-      else if (unit === CR && text.charCodeAt(at + 1) === LF && this.#crlf() !== "none") continue;
-      else if (unit !== 0 || this.#rules.strict) break;
-    }
-    this.#at = at;
-    return at;
-  }
-
-  /** Where the NUL is after the body that follows the head; -1 when it is not whole, or not where its length says. */
-  #endOfBody(text: string): number {
-    const { command, length, end } = this.#head;
-    if (length === undefined) {
-      const to = text.indexOf("\0", end);
-      if (to > end) this.#checkUncountedText(command, text, end, to);
-      return to;
-    }
-    const to = end + length;
-    if (text.charCodeAt(to) === 0 && (this.#isAsciiText(text) || utf8Length(text.slice(end, to)) === length)) return to;
-    // Octets are counted: only in ASCII are they characters. So a NUL found there by chance is not enough.
-    const last = text.lastIndexOf("\0");
-    return last >= end && utf8Length(text.slice(end, last)) === length ? last : -1;
-  }
-
-  /** Whether the chunk is all ASCII. It is asked for the whole of it, once: a slice is three times as slow to count in Node. */
-  #isAsciiText(text: string): boolean {
-    this.#isAscii ??= utf8Length(text) === text.length;
-    return this.#isAscii;
-  }
-
-  #checkUncountedText(command: Command, text: string, from: number, to: number): void {
-    const { limits } = this.#rules;
-    checkMayHaveBody(command);
-    if ((to - from) * 3 > limits.bodyBytes) checkUncountedBody(utf8Length(text.slice(from, to)), limits);
-  }
-
-  // ---- octets
+  // ---- bytes
 
   #nextOfBytes(): Frame | undefined {
     const bytes = this.#bytes;
     if (bytes === undefined) return undefined;
     if (this.#body !== undefined) return this.#continueBody(bytes, this.#body);
     if (!this.#inHead) {
-      this.#skipEols(bytes);
+      this.#at = this.#eols.skipInBytes(bytes, this.#at, this.#rules);
       if (this.#at === bytes.length) {
         this.#close();
         return undefined;
@@ -299,21 +244,10 @@ export class FrameDecoder {
         this.#at = this.#head.end;
         return this.#startBody(bytes, headers);
       }
-      this.#partialHead.start(this.#crlf());
+      this.#partialHead.start(lineEndsOf(this.#rules));
       this.#inHead = true;
     }
     return this.#continueHead(bytes);
-  }
-
-  #skipEols(bytes: Uint8Array): void {
-    let at = this.#at;
-    for (; at < bytes.length; at++) {
-      const octet = bytes[at];
-      if (octet === LF) this.#eols++;
-      else if (octet === CR && bytes[at + 1] === LF && this.#crlf() !== "none") continue;
-      else if (octet !== 0 || this.#rules.strict) break;
-    }
-    this.#at = at;
   }
 
   #continueHead(bytes: Uint8Array): Frame | undefined {
@@ -321,7 +255,7 @@ export class FrameDecoder {
     this.#at = head.take(bytes, this.#at);
     if (head.isEol) {
       this.#inHead = false;
-      this.#eols++;
+      this.#eols.count++;
       return this.#nextOfBytes();
     }
     if (!head.isWhole) {
@@ -336,13 +270,6 @@ export class FrameDecoder {
     if (length !== undefined) checkCountedBody(command, length, this.#rules.limits);
     this.#head.set(command, length);
     return this.#startBody(bytes, headers);
-  }
-
-  /** Before a version is agreed on, and in 1.2, each line chooses its end; in 1.0 and 1.1 the command line chooses for all. */
-  #crlf(): "each" | "all" | "none" {
-    const { version, strict } = this.#rules;
-    if (version === "1.2" || version === undefined) return "each";
-    return strict ? "none" : "all";
   }
 
   // ---- bodies
