@@ -87,6 +87,12 @@ export default tseslint.config(
       "@typescript-eslint/no-unsafe-assignment": "off",
       "@typescript-eslint/no-unsafe-member-access": "off",
       "@typescript-eslint/restrict-template-expressions": "off",
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: [{ name: "vitest", importNames: ["it"], message: "Tests are written with `test`, as in Playwright." }],
+        },
+      ],
     },
   },
   {

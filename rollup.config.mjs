@@ -30,6 +30,7 @@ const publicEntries = {
 };
 const platformEntries = {
   "websocket-node": source("adapters/websocket-platform.node.ts"),
+  "websocket-native": source("adapters/websocket-platform.native.ts"),
   "websocket-web": source("adapters/websocket-platform.web.ts"),
   "text-node": source("protocol/text.node.ts"),
   "text-web": source("protocol/text.web.ts"),

@@ -2,8 +2,8 @@
 import { tcp } from "#tcp";
 import type { TcpOptions } from "./adapters/tcp-target.js";
 import { type WebSocketOptions, webSocket } from "./adapters/websocket.js";
-import { DialClient } from "./client/client.js";
-import type { Endpoint } from "./client/reconnecting/named-dial.js";
+import { BaseClient } from "./client/client.js";
+import type { NamedDial } from "./client/reconnecting/named-dial.js";
 import type { ClientOptions } from "./client/options/options.js";
 import { VERSIONS, subprotocolsOf } from "./protocol/index.js";
 import type { Dial, Transport } from "./transport.js";
@@ -38,7 +38,7 @@ export interface ConnectOptions extends ClientOptions {
  *     client.onStatus((status) => …);
  *     await client.connect();
  */
-export class Client extends DialClient {
+export class Client extends BaseClient {
   /**
    * @param target Whom to connect to; of several, `targetOrder` says in which order they are tried.
    * @throws TypeError or RangeError for a wrong target or option, before anything is opened.
@@ -46,7 +46,7 @@ export class Client extends DialClient {
   constructor(target: Target | readonly Target[], options: ConnectOptions = {}) {
     const targets: readonly Target[] = isList(target) ? target : [target];
     super(
-      targets.map((one) => endpointOf(one, options)),
+      targets.map((one) => namedDialOf(one, options)),
       options,
     );
   }
@@ -70,7 +70,7 @@ function isList(target: Target | readonly Target[]): target is readonly Target[]
   return Array.isArray(target);
 }
 
-function endpointOf(target: Target, options: ConnectOptions): Endpoint {
+function namedDialOf(target: Target, options: ConnectOptions): NamedDial {
   if (typeof target === "function")
     return { name: "the broker", dial: (signal) => dialAnswer(target, options, signal) };
   const url = urlOf(target);

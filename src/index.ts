@@ -1,9 +1,9 @@
 /** stompede: a STOMP 1.0, 1.1 and 1.2 client for browsers and Node, over WebSocket and TCP. */
 export { Client, type ConnectOptions, type Target, type TargetFunction, connect } from "./connect.js";
+export { type BaseClient } from "./client/client.js";
 export { type TcpOptions } from "./adapters/tcp-target.js";
 export { type Pem, type TlsOptions } from "./adapters/tls-options.js";
 export { type WebSocketLike, type WebSocketOptions, webSocket } from "./adapters/websocket.js";
-export { DialClient, type DisconnectOptions, type SendFrameOptions } from "./client/client.js";
 export {
   type Codec,
   type Encoded,
@@ -16,7 +16,6 @@ export {
 } from "./client/messages/codec.js";
 export { type SessionInfo } from "./client/observing/session-info.js";
 export { type Gauges, type Metrics, type Totals } from "./client/observing/metrics.js";
-export { type Endpoint } from "./client/reconnecting/named-dial.js";
 export { type FrameEvent, type FrameListener } from "./client/observing/frame-listeners.js";
 export {
   type AttemptInfo,
@@ -29,6 +28,7 @@ export {
   type BufferLimits,
   type ClientOptions,
   type Delivery,
+  type DisconnectOptions,
   type OutboxOptions,
   type Propagation,
   type SlowPolicy,
@@ -37,8 +37,27 @@ export { type BackoffOptions, type ReconnectPolicy, exponentialBackoff } from ".
 export { type ReceiptOptions } from "./client/messages/receipt-options.js";
 export { type RequestOptions } from "./client/requests/requests.js";
 export { type Reply, type Responder, type RespondOptions } from "./client/requests/respond.js";
-export { type SendOptions, type TypedSendOptions } from "./client/sending/send-options.js";
-export { type Status, type StatusListener } from "./client/observing/status.js";
+export { type SendFrameOptions, type SendOptions, type TypedSendOptions } from "./client/sending/send-options.js";
+export {
+  type ConnectedStatus,
+  type ConnectingStatus,
+  type DisconnectedStatus,
+  type DisconnectingStatus,
+  type HandlerErrorStatus,
+  type HeartBeatMissedStatus,
+  type HeartBeatStatus,
+  type InvalidMessageStatus,
+  type MessageDroppedStatus,
+  type ReconnectingStatus,
+  type ServerErrorStatus,
+  type SlowConsumerStatus,
+  type Status,
+  type StatusListener,
+  type StoreErrorStatus,
+  type SubscriptionFailedStatus,
+  type SubscriptionRefusedStatus,
+  type UnsentMessageStatus,
+} from "./client/observing/status.js";
 export {
   type InvalidPolicy,
   type MessageHandler,

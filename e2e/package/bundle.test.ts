@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { build } from "esbuild";
 import { rollup } from "rollup";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { runNode } from "./run.js";
 
 const { project } = inject("packed");
@@ -55,7 +55,7 @@ const RUN = `
 `;
 
 describe("bundled for a browser, it has nothing of Node in it and works", () => {
-  it.each([
+  test.each([
     ["esbuild", () => bundleWithEsbuild("browser")],
     ["esbuild for no platform in particular", () => bundleWithEsbuild("neutral")],
     ["rollup", () => bundleWithRollup({ browser: true })],
@@ -73,7 +73,7 @@ describe("bundled for a browser, it has nothing of Node in it and works", () => 
     expect(overTcp).toMatch(/TCP/);
   });
 
-  it("by esbuild as CommonJS, which is required", async () => {
+  test("by esbuild as CommonJS, which is required", async () => {
     const { outputFiles, metafile } = await build({
       stdin: { contents: 'module.exports = require("stompede");', resolveDir: project },
       bundle: true,

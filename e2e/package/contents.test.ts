@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 
 const { files, project } = inject("packed");
 const installed = join(project, "node_modules", "stompede");
@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const entries = ["index", "protocol", "tcp", "broker", "broker-node", "store-file", "store-indexed-db"];
 const platforms = [
   "websocket-node",
+  "websocket-native",
   "websocket-web",
   "text-node",
   "text-web",
@@ -35,7 +36,7 @@ function pathsIn(conditions: unknown): string[] {
 }
 
 describe("the packed package", () => {
-  it("has what is meant, and nothing else", () => {
+  test("has what is meant, and nothing else", () => {
     const fixed = [
       ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
       ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
@@ -49,23 +50,23 @@ describe("the packed package", () => {
       expect(path).toMatch(/^dist\/chunks\/[a-z-]+\d*\.(js|cjs|js\.map|cjs\.map|d\.ts|d\.cts)$/);
   });
 
-  it("has every file that its exports and imports name", () => {
+  test("has every file that its exports and imports name", () => {
     const named = [...pathsIn(manifest.exports), ...pathsIn(manifest.imports)];
     expect(named.length).toBeGreaterThan(20);
     expect(named.filter((path) => !files.includes(path))).toEqual([]);
   });
 
-  it("depends on two packages, at exact versions", () => {
+  test("depends on two packages, at exact versions", () => {
     expect(manifest.dependencies).toEqual({ "isomorphic-ws": "5.0.0", ws: "8.23.0" });
   });
 
-  it("runs nothing when it is installed", () => {
+  test("runs nothing when it is installed", () => {
     expect(Object.keys(manifest.scripts ?? {})).not.toEqual(
       expect.arrayContaining([expect.stringMatching(/^(pre|post)?(install|prepare)$/)]),
     );
   });
 
-  it("names no place of the machine it was built on", () => {
+  test("names no place of the machine it was built on", () => {
     for (const path of files) {
       const text = readFileSync(join(installed, path), "utf8");
       for (const place of [root, homedir()]) {
@@ -75,7 +76,7 @@ describe("the packed package", () => {
     }
   });
 
-  it("has source maps that lead to the sources, with their text", () => {
+  test("has source maps that lead to the sources, with their text", () => {
     const maps = files.filter((path) => path.endsWith(".map"));
     for (const path of maps) {
       const map = JSON.parse(readFileSync(join(installed, path), "utf8")) as {
@@ -87,7 +88,7 @@ describe("the packed package", () => {
     }
   });
 
-  it("has no import left in the files for browsers", () => {
+  test("has no import left in the files for browsers", () => {
     const module = readFileSync(join(installed, "dist/browser/stompede.js"), "utf8");
     expect(module).not.toMatch(/^import\b|^\} from |\bimport\(|\brequire\(/m);
     expect(module).toMatch(/^export \{/m);

@@ -1,16 +1,16 @@
 import { fileURLToPath } from "node:url";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { runNode } from "./run.js";
 
 const { project } = inject("packed");
 const tsc = fileURLToPath(new URL("../../node_modules/typescript/bin/tsc", import.meta.url));
 
 describe("installed into an empty project, it works", () => {
-  it("as ES modules", async () => {
+  test("as ES modules", async () => {
     expect(await runNode(["use.mjs"], project)).toBe("ESM works\n");
   });
 
-  it("as CommonJS", async () => {
+  test("as CommonJS", async () => {
     expect(await runNode(["use.cjs"], project)).toBe("CommonJS works\n");
   });
 });
@@ -19,7 +19,7 @@ describe("installed into an empty project, it works", () => {
 describe("its types compile without those of Node and ws", () => {
   const options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--target", "es2022"];
 
-  it.each([
+  test.each([
     ["nodenext", ["--module", "nodenext", "types.mts", "types.cts"]],
     ["bundler", ["--module", "esnext", "--moduleResolution", "bundler", "types.mts"]],
     [

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { serve } from "../../src/broker/node.js";
 import { describeRabbitMq, rabbitmq } from "../rabbitmq/with-rabbitmq.js";
@@ -10,20 +10,20 @@ const programs = recipes.filter(({ language, notRun }) => language === "js" && n
 const withBroker = programs.filter(({ code }) => /localhost:(15674|61613)/.test(code));
 const alone = programs.filter((recipe) => !withBroker.includes(recipe));
 
-it("the pages have examples, and each says what it prints", () => {
+test("the pages have examples, and each says what it prints", () => {
   expect(withBroker.filter(({ page }) => page === "README.md").length).toBeGreaterThan(5);
   expect(withBroker.filter(({ page }) => page !== "README.md").length).toBeGreaterThan(4);
   expect(alone.length).toBeGreaterThan(2);
   expect(programs.filter(({ prints }) => prints.length === 0)).toEqual([]);
 });
 
-it("what is not run says why", () => {
+test("what is not run says why", () => {
   const notRun = recipes.filter((recipe) => recipe.language === "js" && !programs.includes(recipe));
   expect(notRun.every(({ notRun: why }) => why !== undefined && why.length > 5)).toBe(true);
   expect(notRun.length).toBeLessThan(programs.length / 4);
 });
 
-it("README.md names the commands that really are the main job and the test", async () => {
+test("README.md names the commands that really are the main job and the test", async () => {
   const commands = recipes
     .filter(({ page, language }) => page === "README.md" && language === "sh")
     .map(({ code }) => code.trim());
@@ -32,13 +32,13 @@ it("README.md names the commands that really are the main job and the test", asy
 });
 
 describe("the examples that need no broker print what they say", () => {
-  it.each(alone)("$page: $title", async ({ code, prints }) => {
+  test.each(alone)("$page: $title", async ({ code, prints }) => {
     expect(await runRecipe(code)).toEqual(prints);
   });
 });
 
 describe("the examples print what they say with the in-memory broker", () => {
-  it.each(withBroker)("$page: $title", async ({ code, prints }) => {
+  test.each(withBroker)("$page: $title", async ({ code, prints }) => {
     await using broker = new Broker();
     await using served = await serve(broker);
     expect(await runRecipe(code, { ws: served.ws?.url ?? "", tcp: served.tcp?.url ?? "" })).toEqual(prints);
@@ -46,7 +46,7 @@ describe("the examples print what they say with the in-memory broker", () => {
 });
 
 describeRabbitMq("the examples print what they say with RabbitMQ", () => {
-  it.each(withBroker)("$page: $title", async ({ code, prints }) => {
+  test.each(withBroker)("$page: $title", async ({ code, prints }) => {
     expect(await runRecipe(code, rabbitmq.endpoints)).toEqual(prints);
   });
 });

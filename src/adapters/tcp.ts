@@ -1,7 +1,9 @@
 /** STOMP over TCP and TLS, and over Unix domain sockets, in Node. */
 import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { adviceOn } from "../internal/dial-advice.js";
 import { dialError } from "../internal/dial-error.js";
+import { onAbort } from "../internal/on-abort.js";
 import type { Dial, Transport } from "../transport.js";
 import { secured } from "./secure-context.js";
 import { readTcpTarget, type TcpAddress, type TcpOptions, type TcpTarget } from "./tcp-target.js";
@@ -53,19 +55,18 @@ function dial(open: Opener, target: TcpTarget, signal: AbortSignal): Promise<Tra
     });
     socket.on("error", onError);
     socket.on("close", onClose);
-    signal.addEventListener("abort", onAbort);
+    const unlisten = onAbort(signal, () => {
+      fail(signal.reason);
+    });
     // A frame is written whole, so waiting for more (Nagle) only adds the peer's delayed ACK to each round trip.
     socket.setNoDelay(true);
     if (target.options.keepAlive !== undefined) socket.setKeepAlive(true, target.options.keepAlive);
 
     function onError(cause: Error): void {
-      fail(dialError({ peer: target.peer, service: "STOMP" }, cause));
+      fail(dialError({ peer: target.peer, service: "STOMP" }, cause, adviceOn));
     }
     function onClose(): void {
       onError(new Error("the socket was closed"));
-    }
-    function onAbort(): void {
-      fail(signal.reason);
     }
     function fail(reason: unknown): void {
       settle();
@@ -77,7 +78,7 @@ function dial(open: Opener, target: TcpTarget, signal: AbortSignal): Promise<Tra
     function settle(): void {
       socket.off("error", onError);
       socket.off("close", onClose);
-      signal.removeEventListener("abort", onAbort);
+      unlisten();
     }
   });
 }

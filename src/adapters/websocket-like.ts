@@ -1,7 +1,7 @@
 /** Sockets with the interface that browsers have: the native one, or one that a caller's factory makes. */
 import type { ConnectError } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
-import { dialError } from "../internal/dial-error.js";
+import { type DialAdvice, dialError } from "../internal/dial-error.js";
 import { closeError, openError } from "./websocket-errors.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
@@ -50,9 +50,14 @@ interface LikeEvent {
   readonly error?: unknown;
 }
 
-/** Give a socket with the interface of browsers the one of platforms. `peer` is for messages. */
-export function wrapWebSocket(socket: WebSocketLike, peer: string, events: PlatformEvents): PlatformSocket {
-  return new LikeSocket(socket, peer, events);
+/** Give a socket with the interface of browsers the interface of platforms. `peer` and `advise` are for error messages. */
+export function wrapWebSocket(
+  socket: WebSocketLike,
+  peer: string,
+  events: PlatformEvents,
+  advise?: DialAdvice,
+): PlatformSocket {
+  return new LikeSocket(socket, peer, events, advise);
 }
 
 /** Make the error of a socket that could not even be made: a page served over https may not open a ws: URL. */
@@ -72,14 +77,16 @@ class LikeSocket implements PlatformSocket {
   readonly #socket: WebSocketLike;
   readonly #peer: string;
   readonly #events: PlatformEvents;
+  readonly #advise: DialAdvice | undefined;
   /** Such a socket would send the names of the octets, or worse. */
   readonly textOnly: boolean;
   #state: "opening" | "open" | "gone" = "opening";
   #drained: Deferred<void> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: WebSocketLike, peer: string, events: PlatformEvents) {
+  constructor(socket: WebSocketLike, peer: string, events: PlatformEvents, advise: DialAdvice | undefined) {
     this.#socket = socket;
+    this.#advise = advise;
     this.#peer = peer;
     this.#events = events;
     this.textOnly = !("binaryType" in socket);
@@ -169,7 +176,7 @@ class LikeSocket implements PlatformSocket {
   #fail(told: string, event?: LikeEvent): void {
     this.#detach();
     this.#cut();
-    this.#events.failed(failure(this.#peer, told, event));
+    this.#events.failed(failure(this.#peer, told, event, this.#advise));
   }
 
   /** Give the open socket up, for a reason that is ours. */
@@ -219,10 +226,15 @@ function described(event: LikeEvent | undefined): string {
   return event?.error instanceof Error ? event.error.message : "";
 }
 
-function failure(peer: string, told: string, event: LikeEvent | undefined): ConnectError {
+function failure(
+  peer: string,
+  told: string,
+  event: LikeEvent | undefined,
+  advise: DialAdvice | undefined,
+): ConnectError {
   const cause = event?.error instanceof Error ? event.error : event;
   // `ws`, made by a factory, tells as much as Node does.
-  if (cause instanceof Error && "code" in cause) return dialError({ peer, service: "WebSocket" }, cause);
+  if (cause instanceof Error && "code" in cause) return dialError({ peer, service: "WebSocket" }, cause, advise);
   const reason = told === "" ? "the platform does not tell why (a browser's console may)" : told;
   const certificate = peer.startsWith("wss:") ? ", and is its certificate trusted here" : "";
   return openError(

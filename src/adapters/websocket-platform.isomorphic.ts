@@ -5,7 +5,7 @@ import { constructionError, type WebSocketLike, wrapWebSocket } from "./websocke
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
-export { preparePlatform } from "./websocket-platform.web.js";
+export { adviceOn, preparePlatform } from "./websocket-platform.web.js";
 
 /** Open a WebSocket. Throws, or reports to `events`, a ConnectError if it cannot be opened. */
 export function openWebSocket(

@@ -3,11 +3,14 @@ import { type ClientRequest, type IncomingMessage, validateHeaderName, validateH
 import type { Duplex } from "node:stream";
 import WebSocket from "isomorphic-ws";
 import { type Deferred, deferred } from "../internal/deferred.js";
+import { adviceOn } from "../internal/dial-advice.js";
 import { dialError } from "../internal/dial-error.js";
 import { secured } from "./secure-context.js";
 import { openError, subprotocolError } from "./websocket-errors.js";
 import type { WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
+
+export { adviceOn };
 
 /**
  * Check the options that not every platform has, and make those of `ws`.
@@ -51,7 +54,7 @@ export function openWebSocket(
   try {
     return new NodeSocket(new WebSocket(request.url, [...request.protocols], prepared), request, events);
   } catch (cause) {
-    throw dialError({ peer: request.peer, service: "WebSocket" }, cause);
+    throw dialError({ peer: request.peer, service: "WebSocket" }, cause, adviceOn);
   }
 }
 
@@ -211,7 +214,7 @@ class NodeSocket implements PlatformSocket {
   #failed(error: Error): void {
     if (this.#state === "opening") {
       this.#state = "gone";
-      this.#events.failed(dialError({ peer: this.#request.peer, service: "WebSocket" }, error));
+      this.#events.failed(dialError({ peer: this.#request.peer, service: "WebSocket" }, error, adviceOn));
     } else if (this.#state === "open") {
       this.#events.broke(worded(error, this.#request));
     }

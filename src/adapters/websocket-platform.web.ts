@@ -1,8 +1,12 @@
 /** WebSockets where they are native: browsers, Deno, Bun, workers. */
+import type { DialAdvice } from "../internal/dial-error.js";
 import { openError } from "./websocket-errors.js";
 import { constructionError, wrapWebSocket } from "./websocket-like.js";
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
+
+/** Errors of these platforms have no codes that say what to do. */
+export const adviceOn: DialAdvice | undefined = undefined;
 
 /**
  * Check the options that not every platform has.

@@ -1,5 +1,6 @@
 /** STOMP over WebSocket, on every platform. */
-import { openWebSocket, preparePlatform } from "#websocket";
+import { adviceOn, openWebSocket, preparePlatform } from "#websocket";
+import { onAbort } from "../internal/on-abort.js";
 import type { Dial, Transport } from "../transport.js";
 import { NulSafeTransport } from "./websocket-nul-safe.js";
 import { openError, subprotocolError } from "./websocket-errors.js";
@@ -25,7 +26,7 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Di
   const open: Opener =
     factory === undefined
       ? (events) => openWebSocket(request, prepared, events)
-      : (events) => wrapWebSocket(made(factory, request), request.peer, events);
+      : (events) => wrapWebSocket(made(factory, request), request.peer, events, adviceOn);
   if (options.cutsAtNul !== true) return (signal) => dial(open, request, signal);
   return async (signal) => new NulSafeTransport(await dial(open, request, signal));
 }
@@ -51,11 +52,12 @@ function dial(open: Opener, request: WebSocketRequest, signal: AbortSignal): Pro
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const transport = new WebSocketTransport(request);
+    let unlisten = (): void => undefined;
     const socket = open({
       opened: (protocol) => {
         const error = subprotocolError(request, protocol);
         if (error === undefined) {
-          signal.removeEventListener("abort", onAbort);
+          unlisten();
           resolve(transport);
         } else {
           fail(error);
@@ -67,15 +69,14 @@ function dial(open: Opener, request: WebSocketRequest, signal: AbortSignal): Pro
       gone: (code, reason) => transport.gone(code, reason),
     });
     transport.attach(socket);
-    signal.addEventListener("abort", onAbort);
-    // A factory is the caller's code, and may have aborted.
-    if (signal.aborted) onAbort();
-
-    function onAbort(): void {
+    unlisten = onAbort(signal, () => {
       fail(signal.reason);
-    }
+    });
+    // A factory is the caller's code, and may have aborted.
+    if (signal.aborted) fail(signal.reason);
+
     function fail(reason: unknown): void {
-      signal.removeEventListener("abort", onAbort);
+      unlisten();
       reject(reason);
       socket.drop();
     }

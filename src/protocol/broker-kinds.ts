@@ -1,32 +1,77 @@
-/** What brokers are known to do against the specification, by the `server` header of CONNECTED. */
+/** What brokers do in ways of their own, in one table, by the `server` header of CONNECTED. */
 import type { Escapes } from "./escape.js";
 import type { Version } from "./version.js";
 
 /** Escapes that a broker uses whatever the version says; absent where it keeps to the version. */
-export interface Quirks {
+export interface ToleratedEscapes {
   /** Escapes that it writes. */
   readonly reading?: Escapes;
   /** Escapes that it undoes. */
   readonly writing?: Escapes;
 }
 
-const NO_QUIRKS: Quirks = {};
-
-interface Row {
+/** A kind of broker. */
+export interface BrokerKind {
+  /** What its `server` header looks like. */
   readonly server: RegExp;
-  readonly version: Version;
-  readonly quirks: Quirks;
+  /** How it escapes against the specification, by version. */
+  readonly escapes: Readonly<Partial<Record<Version, ToleratedEscapes>>>;
+  /** The headers of SUBSCRIBE that ask it for at most this many unacknowledged messages. */
+  readonly prefetch: (count: number) => readonly (readonly [name: string, value: number])[];
+  /**
+   * What it does with `reply-to:/temp-queue/…`. `"made"`: it makes a queue and delivers from it without a SUBSCRIBE (which it
+   * refuses). `"subscribed"`: the queue exists once it is subscribed to. `"unknown"`: it is not known to have such queues.
+   */
+  readonly replyQueues: "made" | "subscribed" | "unknown";
 }
 
-const ROWS: readonly Row[] = [
-  // RabbitMQ (3.10 to 4.3 at least) escapes all four characters, and undoes all escapes, in every version.
-  { server: /^RabbitMQ\//, version: "1.1", quirks: { reading: "1.2" } },
-  // Line feeds and colons stay refused in 1.0; a backslash would end the connection if it went as it is.
-  { server: /^RabbitMQ\//, version: "1.0", quirks: { reading: "1.2", writing: "backslash" } },
+const PREFETCH_COUNT = "prefetch-count";
+const PREFETCH_SIZE = "activemq.prefetchSize";
+/** Artemis counts bytes only: this many for each message. */
+const ARTEMIS_BYTES = 1024;
+
+/** A broker that does not say what it is, or is none of those below. A header that a broker does not know does no harm. */
+const UNKNOWN: BrokerKind = {
+  server: /(?:)/,
+  escapes: {},
+  prefetch: (count) => [
+    [PREFETCH_COUNT, count],
+    [PREFETCH_SIZE, count],
+  ],
+  replyQueues: "unknown",
+};
+
+const KINDS: readonly BrokerKind[] = [
+  {
+    server: /^RabbitMQ\//,
+    escapes: {
+      // RabbitMQ (3.10 to 4.3 at least) escapes all four characters, and undoes all escapes, in every version.
+      "1.1": { reading: "1.2" },
+      // Line feeds and colons stay refused in 1.0; a backslash would end the connection if it went as it is.
+      "1.0": { reading: "1.2", writing: "backslash" },
+    },
+    prefetch: (count) => [[PREFETCH_COUNT, count]],
+    replyQueues: "made",
+  },
+  {
+    server: /^ActiveMQ\//,
+    escapes: {},
+    prefetch: (count) => [[PREFETCH_SIZE, count]],
+    replyQueues: "subscribed",
+  },
+  {
+    server: /^ActiveMQ-Artemis\//,
+    escapes: {},
+    // With 0 it sends one message at a time, otherwise until what is unacknowledged has that many bytes.
+    prefetch: (count) => [["consumer-window-size", count === 1 ? 0 : count * ARTEMIS_BYTES]],
+    // It makes a queue of any name, and removes it with its subscription.
+    replyQueues: "subscribed",
+  },
+  // The in-memory broker.
+  { ...UNKNOWN, server: /^stompede$/, replyQueues: "made" },
 ];
 
-/** What a broker does against the specification in a session of `version`. `server`: its header, as in `RabbitMQ/3.10.8`. */
-export function quirksOf(server: string | undefined, version: Version): Quirks {
-  if (server === undefined) return NO_QUIRKS;
-  return ROWS.find((row) => row.version === version && row.server.test(server))?.quirks ?? NO_QUIRKS;
+/** The kind of a broker. `server`: its header in CONNECTED, as in `RabbitMQ/3.10.8`. */
+export function brokerKindOf(server: string | undefined): BrokerKind {
+  return (server !== undefined && KINDS.find((kind) => kind.server.test(server))) || UNKNOWN;
 }

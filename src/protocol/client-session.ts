@@ -1,13 +1,13 @@
 /** The client's side of a session, without I/O: what it may say, what it hears, and what both agreed on. */
 import { InvalidStateError, ProtocolError } from "../errors.js";
 import { type ClientCommand, type ServerCommand, isCommandOf } from "./command.js";
+import { brokerKindOf } from "./broker-kinds.js";
 import { FrameDecoder } from "./decoder.js";
 import { FrameEncoder } from "./encoder.js";
 import type { Body, Frame } from "./frame.js";
 import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "./headers.js";
 import { type HeartBeat, NO_HEART_BEAT, heartBeatHeader, negotiateHeartBeat, parseHeartBeat } from "./heart-beat.js";
 import type { Limits } from "./limits.js";
-import { quirksOf } from "./quirks.js";
 import { type Phase, nextPhase } from "./state.js";
 import { missingHeader, requireHeaders } from "./validate.js";
 import { VERSIONS, type Version, acceptVersionOf, isVersion, orderVersions } from "./version.js";
@@ -18,7 +18,7 @@ export interface ClientSessionOptions {
   readonly versions?: readonly Version[];
   /** What we can send and what we want to get, in ms. @default no heart-beats */
   readonly heartBeat?: HeartBeat;
-  /** See {@link DecoderOptions.strict}; a strict session knows no quirks of brokers either. @default false */
+  /** See {@link DecoderOptions.strict}; a strict session makes no exception for known brokers either. @default false */
   readonly strict?: boolean;
   /** See {@link EncoderOptions.escapeConnect}. @default false */
   readonly escapeConnect?: boolean;
@@ -185,10 +185,10 @@ export class ClientSession {
       );
     }
     this.#heartBeat = negotiateHeartBeat(this.#wanted, parseHeartBeat(frame.headers.get("heart-beat")));
-    const quirks = this.#strict ? {} : quirksOf(frame.headers.get("server"), version);
-    this.#encoder.use(version, quirks.writing);
+    const { reading, writing } = (!this.#strict && brokerKindOf(frame.headers.get("server")).escapes[version]) || {};
+    this.#encoder.use(version, writing);
     this.#decoder.version = version;
-    this.#decoder.tolerate(quirks.reading);
+    this.#decoder.tolerate(reading);
   }
 
   #check(command: ClientCommand, headers: HeadersInit): Phase {

@@ -1,3 +1,4 @@
+import { adviceOn } from "#websocket";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { webSocket } from "../../src/adapters/websocket.js";
 import { ConnectError } from "../../src/errors.js";
@@ -46,7 +47,11 @@ const REFUSALS: readonly (readonly [string, (socket: FakeWebSocket) => void, str
       socket.fire("error", { message: error.message, error });
       socket.fire("close", { code: 1006, reason: "" });
     },
-    `could not connect to ${FAKE_URL}: nobody listens there (ECONNREFUSED); is the broker running, and is this its WebSocket port?`,
+    // A browser has no such codes, so its build does not know what they mean.
+    `could not connect to ${FAKE_URL}: ` +
+      (adviceOn === undefined
+        ? "connect ECONNREFUSED 127.0.0.1:1"
+        : "nobody listens there (ECONNREFUSED); is the broker running, and is this its WebSocket port?"),
   ],
   ["one that only closes", (socket) => socket.fire("close", { code: 1006 }), UNTOLD],
   ["one that closes first", (socket) => (socket.fire("close", { code: 0 }), socket.fire("error", {})), UNTOLD],

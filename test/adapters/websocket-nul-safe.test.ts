@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { memoryPair } from "../../src/adapters/memory.js";
 import { NulSafeTransport } from "../../src/adapters/websocket-nul-safe.js";
 import { webSocket } from "../../src/adapters/websocket.js";
-import { DialClient } from "../../src/client/client.js";
+import { BaseClient } from "../../src/client/client.js";
 import { Broker } from "../../src/broker/index.js";
 import type { Dial } from "../../src/transport.js";
 import { never } from "../support/dialling.js";
@@ -72,7 +72,7 @@ describe("a transport for text messages that are cut at a NUL", () => {
       };
       return new NulSafeTransport(transport);
     };
-    await using client = new DialClient(cutting);
+    await using client = new BaseClient(cutting);
     await client.connect();
     const subscription = await client.subscribe("/queue/a", { receipt: true });
     await client.send("/queue/a", "grün\n", { receipt: true });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
@@ -6,7 +6,7 @@ import { RawClient, brief } from "./raw-client.js";
 const dialect = "activemq";
 
 describe.each(VERSIONS)("ActiveMQ in STOMP %s", (version) => {
-  it("lets two subscriptions have one id; UNSUBSCRIBE ends the second, and nothing the first", async () => {
+  test("lets two subscriptions have one id; UNSUBSCRIBE ends the second, and nothing the first", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.subscribe("/queue/a", { id: "1" });
@@ -34,7 +34,7 @@ describe.each(VERSIONS)("ActiveMQ in STOMP %s", (version) => {
     expect(broker.subscriptions("/queue/a")).toBe(0);
   });
 
-  it.each(["stream", "messages"] as const)("counts a body over a %s if its SEND did", async (kind) => {
+  test.each(["stream", "messages"] as const)("counts a body over a %s if its SEND did", async (kind) => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { versions: [version], memory: { kind } });
     await client.subscribe("/queue/a", { ack: "client" });
@@ -45,7 +45,7 @@ describe.each(VERSIONS)("ActiveMQ in STOMP %s", (version) => {
     expect(brief(heard)).toEqual(["té", "a\0"]);
   });
 
-  it("takes an ack mode that it does not know as auto", async () => {
+  test("takes an ack mode that it does not know as auto", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.send("/queue/a", "1");

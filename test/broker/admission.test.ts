@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
@@ -10,12 +10,12 @@ async function answer(options: BrokerOptions, headers: Readonly<Record<string, s
 }
 
 describe("logging in", () => {
-  it("is possible with any login, where no users are named", async () => {
+  test("is possible with any login, where no users are named", async () => {
     expect(await answer({}, {})).toEqual(["CONNECTED"]);
     expect(await answer({}, { login: "who", passcode: "ever" })).toEqual(["CONNECTED"]);
   });
 
-  it.each([
+  test.each([
     [{ login: "guest", passcode: "secret" }, "CONNECTED"],
     [{ login: "guest", passcode: "wrong" }, 'ERROR access refused for login "guest"'],
     [{ login: "guest" }, 'ERROR access refused for login "guest"'],
@@ -27,7 +27,7 @@ describe("logging in", () => {
     expect(await answer({ users: { guest: "secret" } }, headers)).toEqual([expected]);
   });
 
-  it("is shown by the connection, without the passcode", async () => {
+  test("is shown by the connection, without the passcode", async () => {
     await using broker = new Broker({ users: { guest: "secret" } });
     await using client = await RawClient.connect(broker, { headers: { login: "guest", passcode: "secret" } });
     expect(client.ended).toBeUndefined();
@@ -35,7 +35,7 @@ describe("logging in", () => {
     expect(JSON.stringify(broker.connections)).not.toContain("secret");
   });
 
-  it("never tells the passcode when it is refused", async () => {
+  test("never tells the passcode when it is refused", async () => {
     await using broker = new Broker({ users: { guest: "secret" } });
     await using client = await RawClient.connect(broker, { headers: { login: "guest", passcode: "hunter2" } });
     expect(client.text).not.toMatch(/secret|hunter2/);
@@ -45,17 +45,17 @@ describe("logging in", () => {
 });
 
 describe("virtual hosts", () => {
-  it("are all the same, where none are named", async () => {
+  test("are all the same, where none are named", async () => {
     expect(await answer({}, { host: "anything" })).toEqual(["CONNECTED"]);
   });
 
-  it("are refused when they are not among those that are named", async () => {
+  test("are refused when they are not among those that are named", async () => {
     const options = { virtualHosts: ["/", "dev"] };
     expect(await answer(options, { host: "dev" })).toEqual(["CONNECTED"]);
     expect(await answer(options, { host: "other" })).toEqual(['ERROR there is no virtual host "other"']);
   });
 
-  it.each([
+  test.each([
     [false, /^CONNECTED\nversion:1\.2\n/],
     [true, /^ERROR\nmessage:.*host/],
   ])("may be left out, unless the broker is strict: %j", async (strict, expected) => {
@@ -69,7 +69,7 @@ describe("virtual hosts", () => {
 });
 
 describe("the version", () => {
-  it.each([
+  test.each([
     [["1.0"], "1.0"],
     [["1.1"], "1.1"],
     [["1.2"], "1.2"],
@@ -84,13 +84,13 @@ describe("the version", () => {
     expect(client.frames[0]?.headers.has("heart-beat")).toBe(expected !== "1.0");
   });
 
-  it("is the highest that the broker speaks too", async () => {
+  test("is the highest that the broker speaks too", async () => {
     await using broker = new Broker({ versions: ["1.0", "1.1"] });
     await using client = await RawClient.connect(broker);
     expect(client.session.version).toBe("1.1");
   });
 
-  it("without one in common is refused, with those that are supported", async () => {
+  test("without one in common is refused, with those that are supported", async () => {
     await using broker = new Broker({ versions: ["1.0", "1.1"] });
     await using client = await RawClient.connect(broker, { versions: ["1.2"] });
     const [error] = client.frames;
@@ -100,7 +100,7 @@ describe("the version", () => {
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it("of a client that says nothing about it is 1.0", async () => {
+  test("of a client that says nothing about it is 1.0", async () => {
     await using broker = new Broker();
     await using client = await RawClient.dial(broker);
     client.session.connect({ host: "/" });
@@ -109,7 +109,7 @@ describe("the version", () => {
     expect(client.text).toMatch(/^CONNECTED\nversion:1\.0\n/);
   });
 
-  it("is agreed on by the command STOMP as well", async () => {
+  test("is agreed on by the command STOMP as well", async () => {
     for (const version of VERSIONS) {
       await using broker = new Broker();
       await using client = await RawClient.dial(broker, { versions: [version] });

@@ -1,16 +1,16 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { memoryPair } from "../../src/adapters/memory.js";
 import { Broker } from "../../src/broker/index.js";
-import { DialClient } from "../../src/client/client.js";
+import { BaseClient } from "../../src/client/client.js";
 import { ConnectError, ConnectionLostError, ServerError } from "../../src/errors.js";
 import { RawClient, settled } from "./raw-client.js";
 
 const dialled = (broker: Broker): Promise<unknown> => broker.dial(new AbortController().signal);
 
 describe("a broker", () => {
-  it("serves a client that is given its dial", async () => {
+  test("serves a client that is given its dial", async () => {
     await using broker = new Broker();
-    await using client = new DialClient(broker.dial);
+    await using client = new BaseClient(broker.dial);
     await client.connect();
     expect(client.session).toMatchObject({ version: "1.2", server: "stompede", session: "session-1" });
     await using subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
@@ -21,10 +21,10 @@ describe("a broker", () => {
     expect(broker.unacknowledged("/queue/a")).toBe(0);
   });
 
-  it("serves clients of either kind of transport, with latency and in pieces", async () => {
+  test("serves clients of either kind of transport, with latency and in pieces", async () => {
     await using broker = new Broker();
     for (const memory of [{ kind: "messages" }, { chunkSize: 7 }, { latency: 1 }] as const) {
-      await using client = new DialClient(broker.dialer(memory));
+      await using client = new BaseClient(broker.dialer(memory));
       await client.connect();
       await using subscription = await client.subscribe("/topic/a", { receipt: true });
       await client.send("/topic/a", new Uint8Array([0, 255, 10, 0]));
@@ -33,24 +33,24 @@ describe("a broker", () => {
     }
   });
 
-  it("fails a call of a client by an ERROR that names its receipt", async () => {
+  test("fails a call of a client by an ERROR that names its receipt", async () => {
     await using broker = new Broker({ store: { messages: 1 } });
-    await using client = new DialClient(broker.dial);
+    await using client = new BaseClient(broker.dial);
     await client.connect();
     await client.send("/queue/a", "1", { receipt: true });
     await expect(client.send("/queue/a", "2", { receipt: true })).rejects.toThrow(ServerError);
   });
 
-  it("refuses a client with wrong credentials", async () => {
+  test("refuses a client with wrong credentials", async () => {
     await using broker = new Broker({ users: { guest: "secret" } });
-    await using client = new DialClient(broker.dial, { login: "guest", passcode: "wrong" });
+    await using client = new BaseClient(broker.dial, { login: "guest", passcode: "wrong" });
     await expect(client.connect()).rejects.toThrow(ConnectError);
     await expect(client.connect()).rejects.toThrow('access refused for login "guest"');
   });
 
-  it("leaves a client without the receipt that a fault took, when it cuts the connection", async () => {
+  test("leaves a client without the receipt that a fault took, when it cuts the connection", async () => {
     await using broker = new Broker();
-    await using client = new DialClient(broker.dial);
+    await using client = new BaseClient(broker.dial);
     await client.connect();
     broker.script({ command: "SEND", answer: { type: "cut", when: "handled" } });
     const sending = client.send("/queue/a", "1", { receipt: true });
@@ -59,7 +59,7 @@ describe("a broker", () => {
     expect(broker.queueDepth("/queue/a")).toBe(1);
   });
 
-  it("keeps what is in its queues from one connection to the next", async () => {
+  test("keeps what is in its queues from one connection to the next", async () => {
     await using broker = new Broker();
     for (let i = 1; i <= 3; i++) {
       await using client = await RawClient.connect(broker);
@@ -70,7 +70,7 @@ describe("a broker", () => {
     expect(broker.connections).toEqual([]);
   });
 
-  it("shows every frame in both directions, and never in place of sending it", async () => {
+  test("shows every frame in both directions, and never in place of sending it", async () => {
     const seen: string[] = [];
     await using broker = new Broker({
       onFrame: (frame, { id }) => seen.push(`${id} ${frame.command} ${frame.text()}`.trim()),
@@ -88,7 +88,7 @@ describe("a broker", () => {
     ]);
   });
 
-  it("lets who sees a frame end the connection", async () => {
+  test("lets who sees a frame end the connection", async () => {
     await using broker = new Broker({
       onFrame: ({ command }, connection) => {
         if (command === "SUBSCRIBE") connection.cut();
@@ -102,7 +102,7 @@ describe("a broker", () => {
 });
 
 describe("a broker that does not accept connections", () => {
-  it("refuses dials, breaks transports off, and goes on with who is there", async () => {
+  test("refuses dials, breaks transports off, and goes on with who is there", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.accepting = false;
@@ -121,7 +121,7 @@ describe("a broker that does not accept connections", () => {
     expect(again.ended).toBeUndefined();
   });
 
-  it("is what a closed one is for good", async () => {
+  test("is what a closed one is for good", async () => {
     const broker = new Broker();
     await using client = await RawClient.connect(broker);
     await using silent = await RawClient.dial(broker);
@@ -134,7 +134,7 @@ describe("a broker that does not accept connections", () => {
     await broker.close();
   });
 
-  it("rejects a dial that was aborted with the reason of the signal", async () => {
+  test("rejects a dial that was aborted with the reason of the signal", async () => {
     await using broker = new Broker();
     await expect(broker.dial(AbortSignal.abort("enough"))).rejects.toBe("enough");
     expect(broker.connections).toEqual([]);
@@ -142,7 +142,7 @@ describe("a broker that does not accept connections", () => {
 });
 
 describe("a transport that has ended before it is accepted", () => {
-  it("is not kept", async () => {
+  test("is not kept", async () => {
     await using broker = new Broker();
     const [ours, theirs] = memoryPair();
     theirs.abort(new Error("gone"));

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Broker, type BrokerConnection, type BrokerOptions } from "../../src/broker/index.js";
 import { HEART_BEAT, type HeartBeat } from "../../src/protocol/index.js";
 import { RawClient, type RawClientOptions, brief, settled } from "./raw-client.js";
@@ -21,7 +21,7 @@ describe("heart-beats", () => {
     vi.useRealTimers();
   });
 
-  it.each<[HeartBeat | undefined, HeartBeat, HeartBeat]>([
+  test.each<[HeartBeat | undefined, HeartBeat, HeartBeat]>([
     [undefined, { outgoing: 100, incoming: 200 }, { outgoing: 10_000, incoming: 10_000 }],
     [
       { outgoing: 300, incoming: 400 },
@@ -46,7 +46,7 @@ describe("heart-beats", () => {
     expect(client.session.heartBeat).toEqual({ outgoing: agreed.incoming, incoming: agreed.outgoing });
   });
 
-  it("are sent while nothing else is", async () => {
+  test("are sent while nothing else is", async () => {
     await using broker = new Broker({ heartBeat: { outgoing: 1000, incoming: 0 } });
     await using client = await RawClient.connect(broker, { heartBeat: { outgoing: 0, incoming: 1000 } });
     await vi.advanceTimersByTimeAsync(499);
@@ -58,7 +58,7 @@ describe("heart-beats", () => {
     expect(client.chunks.at(-1)).toEqual(new Uint8Array([10]));
   });
 
-  it("are one LF in a text message of their own over WebSocket", async () => {
+  test("are one LF in a text message of their own over WebSocket", async () => {
     await using broker = new Broker({ heartBeat: { outgoing: 1000, incoming: 0 } });
     await using client = await RawClient.connect(broker, {
       heartBeat: { outgoing: 0, incoming: 1000 },
@@ -68,7 +68,7 @@ describe("heart-beats", () => {
     expect(client.chunks.at(-1)).toBe("\n");
   });
 
-  it("of a client are watched: who is silent for twice the agreed time is dropped", async () => {
+  test("of a client are watched: who is silent for twice the agreed time is dropped", async () => {
     await using broker = new Broker({ heartBeat: { outgoing: 0, incoming: 1000 } });
     await using lost = await RawClient.connect(broker, { heartBeat: { outgoing: 1000, incoming: 0 } });
     await lost.subscribe("/queue/a", { ack: "client" });
@@ -80,7 +80,7 @@ describe("heart-beats", () => {
     expect([broker.connections.length, broker.queueDepth("/queue/a")]).toEqual([0, 1]);
   });
 
-  it("of a client may be frames or line feeds, and keep it connected", async () => {
+  test("of a client may be frames or line feeds, and keep it connected", async () => {
     await using broker = new Broker({ heartBeat: { outgoing: 0, incoming: 1000 }, heartBeatTolerance: 1.5 });
     await using client = await RawClient.connect(broker, { heartBeat: { outgoing: 1000, incoming: 0 } });
     for (let i = 0; i < 5; i++) {
@@ -94,7 +94,7 @@ describe("heart-beats", () => {
     expect(client.ended).toBeDefined();
   });
 
-  it("are not sent while the connection is silent", async () => {
+  test("are not sent while the connection is silent", async () => {
     await using broker = new Broker({ heartBeat: { outgoing: 1000, incoming: 0 } });
     const { client, connection } = await connected(broker, { heartBeat: { outgoing: 0, incoming: 1000 } });
     await using _client = client;
@@ -106,7 +106,7 @@ describe("heart-beats", () => {
     expect(client.beats).toBeGreaterThan(0);
   });
 
-  it("leave no timer behind", async () => {
+  test("leave no timer behind", async () => {
     {
       await using broker = new Broker();
       await using client = await RawClient.connect(broker, { heartBeat: { outgoing: 1000, incoming: 1000 } });
@@ -116,7 +116,7 @@ describe("heart-beats", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("do not begin before CONNECT: who says nothing gets an ERROR when its time is over", async () => {
+  test("do not begin before CONNECT: who says nothing gets an ERROR when its time is over", async () => {
     await using broker = new Broker({ connectTimeout: 3000 });
     await using client = await RawClient.dial(broker);
     await vi.advanceTimersByTimeAsync(2999);
@@ -128,7 +128,7 @@ describe("heart-beats", () => {
 });
 
 describe("a client that breaks the protocol", () => {
-  it.each([
+  test.each([
     ["octets that are no frame", "HELLO\n\n\0", /HELLO/],
     ["a frame of servers", "MESSAGE\nsubscription:1\nmessage-id:1\ndestination:a\n\n\0", /MESSAGE/],
     ["a second CONNECT", "CONNECT\naccept-version:1.2\nhost:/\n\n\0", /CONNECT frame is not allowed while connected/],
@@ -153,7 +153,7 @@ describe("a client that breaks the protocol", () => {
     }
   });
 
-  it("by a NACK in 1.0, or a frame before CONNECT, too", async () => {
+  test("by a NACK in 1.0, or a frame before CONNECT, too", async () => {
     await using broker = new Broker();
     await using old = await RawClient.connect(broker, { versions: ["1.0"] });
     old.sayRaw("NACK\nmessage-id:1\n\n\0");
@@ -164,7 +164,7 @@ describe("a client that breaks the protocol", () => {
     expect(broker.connections).toEqual([]);
   });
 
-  it("says nothing more after its end: what comes after DISCONNECT is not read", async () => {
+  test("says nothing more after its end: what comes after DISCONNECT is not read", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     client.sayRaw("DISCONNECT\nreceipt:bye\n\n\0SEND\ndestination:/queue/a\n\n\0");
@@ -174,7 +174,7 @@ describe("a client that breaks the protocol", () => {
 });
 
 describe("a connection", () => {
-  it("takes frames however they are cut into chunks", async () => {
+  test("takes frames however they are cut into chunks", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { memory: { chunkSize: [1, 2, 3] } });
     await client.subscribe("/queue/ä");
@@ -184,7 +184,7 @@ describe("a connection", () => {
     expect(heard[1]?.headers.get("x:y")).toBe("a\nb\\c");
   });
 
-  it("shows who it is, and what it has", async () => {
+  test("shows who it is, and what it has", async () => {
     await using broker = new Broker();
     const { client, connection } = await connected(broker, { versions: ["1.1"], headers: { login: "me" } });
     await using _client = client;
@@ -202,7 +202,7 @@ describe("a connection", () => {
     expect(client.frames[0]?.headers.get("session")).toBe("session-1");
   });
 
-  it.each<[BrokerOptions, boolean]>([
+  test.each<[BrokerOptions, boolean]>([
     [{}, true],
     [{ dialect: "rabbitmq" }, false],
   ])("sends an ERROR when it is told to, and ends as its dialect %j does: %j", async (options, ends) => {
@@ -216,7 +216,7 @@ describe("a connection", () => {
     expect(client.ended !== undefined).toBe(ends);
   });
 
-  it("can be cut, closed, or closed after some octets", async () => {
+  test("can be cut, closed, or closed after some octets", async () => {
     await using broker = new Broker();
     for (const [end, reason] of [
       [(connection: BrokerConnection) => connection.cut(), "the peer dropped the connection"],

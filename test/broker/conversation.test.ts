@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
 describe.each(VERSIONS)("in STOMP %s", (version) => {
-  it("a subscription with ack auto needs no ACK, and an ACK of it is refused", async () => {
+  test("a subscription with ack auto needs no ACK, and an ACK of it is refused", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.subscribe("/queue/a");
@@ -15,7 +15,7 @@ describe.each(VERSIONS)("in STOMP %s", (version) => {
     expect(await client.settle("ACK", message)).toMatchObject([{ command: "ERROR" }]);
   });
 
-  it("an ACK with ack client is cumulative, for its subscription alone", async () => {
+  test("an ACK with ack client is cumulative, for its subscription alone", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await using other = await RawClient.connect(broker);
@@ -29,7 +29,7 @@ describe.each(VERSIONS)("in STOMP %s", (version) => {
     expect(brief(await other.subscribe("/queue/a"))).toEqual(["~4", "~5"]);
   });
 
-  it("an ACK with ack client-individual is of one message, in any order", async () => {
+  test("an ACK with ack client-individual is of one message, in any order", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await using other = await RawClient.connect(broker);
@@ -41,7 +41,7 @@ describe.each(VERSIONS)("in STOMP %s", (version) => {
     expect(brief(await other.subscribe("/queue/a"))).toEqual(["~2"]);
   });
 
-  it("a message that was acknowledged cannot be acknowledged again", async () => {
+  test("a message that was acknowledged cannot be acknowledged again", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.send("/queue/a", "1");
@@ -52,7 +52,7 @@ describe.each(VERSIONS)("in STOMP %s", (version) => {
     expect(error?.headers.get("message")).toBe(`there is no message "${id}" to acknowledge`);
   });
 
-  it("MESSAGE has the headers that it must have", async () => {
+  test("MESSAGE has the headers that it must have", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.subscribe("/queue/a", { ack: "client" });
@@ -71,7 +71,7 @@ describe.each(VERSIONS)("in STOMP %s", (version) => {
 });
 
 describe.each(["1.1", "1.2"] as const)("a NACK in STOMP %s", (version) => {
-  it("puts the message back: it goes out again, before what is new", async () => {
+  test("puts the message back: it goes out again, before what is new", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.send("/queue/a", "1", "2", "3");
@@ -82,7 +82,7 @@ describe.each(["1.1", "1.2"] as const)("a NACK in STOMP %s", (version) => {
     expect(brief(await client.settle("ACK", again))).toEqual(["2"]);
   });
 
-  it("is cumulative with ack client", async () => {
+  test("is cumulative with ack client", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.send("/queue/a", "1", "2", "3");
@@ -90,7 +90,7 @@ describe.each(["1.1", "1.2"] as const)("a NACK in STOMP %s", (version) => {
     expect(brief(await client.settle("NACK", heard[1]))).toEqual(["~1", "~2"]);
   });
 
-  it("with requeue:false, or where the option says so, sends it to the dead letters", async () => {
+  test("with requeue:false, or where the option says so, sends it to the dead letters", async () => {
     for (const [options, headers] of [
       [{}, { requeue: "false" }],
       [{ nack: "dead-letter" }, {}],
@@ -109,7 +109,7 @@ describe.each(["1.1", "1.2"] as const)("a NACK in STOMP %s", (version) => {
     }
   });
 
-  it("drops the oldest of the dead letters when there is no room", async () => {
+  test("drops the oldest of the dead letters when there is no room", async () => {
     await using broker = new Broker({ nack: "dead-letter", store: { messages: 2 } });
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.subscribe("/queue/a", { ack: "client" });
@@ -123,7 +123,7 @@ describe.each(["1.1", "1.2"] as const)("a NACK in STOMP %s", (version) => {
 });
 
 describe("what is refused", () => {
-  it.each([
+  test.each([
     [
       "SUBSCRIBE",
       { id: "1", destination: "/queue/a", ack: "some" },
@@ -149,7 +149,7 @@ describe("what is refused", () => {
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it("an ACK of 1.1 that names another subscription", async () => {
+  test("an ACK of 1.1 that names another subscription", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: ["1.1"] });
     await client.send("/queue/a", "1");
@@ -161,7 +161,7 @@ describe("what is refused", () => {
 });
 
 describe("in STOMP 1.0 a subscription without an id", () => {
-  it("is known by its destination", async () => {
+  test("is known by its destination", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: ["1.0"] });
     await client.tell("SUBSCRIBE", { destination: "/queue/a", ack: "client" });
@@ -175,7 +175,7 @@ describe("in STOMP 1.0 a subscription without an id", () => {
 });
 
 describe("a reply queue", () => {
-  it("is made by sending with it as reply-to, and brings the answers without a SUBSCRIBE", async () => {
+  test("is made by sending with it as reply-to, and brings the answers without a SUBSCRIBE", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await using server = await RawClient.connect(broker);
@@ -200,7 +200,7 @@ describe("a reply queue", () => {
     ]);
   });
 
-  it("is another one for each connection, and its own owner can send to it by its name", async () => {
+  test("is another one for each connection, and its own owner can send to it by its name", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -210,7 +210,7 @@ describe("a reply queue", () => {
     expect(await other.heard()).toEqual([]);
   });
 
-  it("is gone with its connection, and late answers with it", async () => {
+  test("is gone with its connection, and late answers with it", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await using server = await RawClient.connect(broker);
@@ -221,7 +221,7 @@ describe("a reply queue", () => {
     expect(server.ended).toBeUndefined();
   });
 
-  it.each([
+  test.each([
     [
       "SUBSCRIBE",
       { id: "1", destination: "/temp-queue/x" },
@@ -235,7 +235,7 @@ describe("a reply queue", () => {
     expect(brief(await client.tell(command, headers))).toEqual([`ERROR ${message}`]);
   });
 
-  it("is subscribed to, as ActiveMQ has it", async () => {
+  test("is subscribed to, as ActiveMQ has it", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     await client.subscribe("/temp-queue/x", { ack: "client" });

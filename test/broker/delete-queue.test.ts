@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
 describe.each(VERSIONS)("a queue that is deleted, in STOMP %s", (version) => {
-  it.each(["stream", "messages"] as const)(
+  test.each(["stream", "messages"] as const)(
     "ends its subscriptions, and not the connection, as RabbitMQ has it, over a %s",
     async (kind) => {
       await using broker = new Broker({ dialect: "rabbitmq" });
@@ -28,7 +28,7 @@ describe.each(VERSIONS)("a queue that is deleted, in STOMP %s", (version) => {
 });
 
 describe("a queue that is deleted", () => {
-  it("ends the connections of its subscribers where every ERROR does", async () => {
+  test("ends the connections of its subscribers where every ERROR does", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -43,7 +43,7 @@ describe("a queue that is deleted", () => {
     expect([broker.queueDepth("/queue/a"), broker.unacknowledged("/queue/a")]).toEqual([0, 0]);
   });
 
-  it("takes no room any more, with what was in it, out with clients, or kept for an end of a session", async () => {
+  test("takes no room any more, with what was in it, out with clients, or kept for an end of a session", async () => {
     const room = { messages: 10, bytes: 3000, totalBytes: 3000 };
     await using broker = new Broker({ dialect: "rabbitmq", store: room });
     await using client = await RawClient.connect(broker);
@@ -59,7 +59,7 @@ describe("a queue that is deleted", () => {
     expect(brief(heard)).toEqual(["RECEIPT r"]);
   });
 
-  it("ends a connection that has several subscriptions to it once", async () => {
+  test("ends a connection that has several subscriptions to it once", async () => {
     await using broker = new Broker({ store: { messages: 10, bytes: 3000, totalBytes: 3000 } });
     await using client = await RawClient.connect(broker);
     for (const id of ["1", "2"]) await client.subscribe("/queue/a", { id, ack: "client", "prefetch-count": "1" });
@@ -72,7 +72,7 @@ describe("a queue that is deleted", () => {
     expect(error?.headers.get("message")).toMatch(/it holds 0 bytes/);
   });
 
-  it("is not there to be deleted again, nor a topic", async () => {
+  test("is not there to be deleted again, nor a topic", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1");

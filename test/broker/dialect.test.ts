@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
@@ -12,7 +12,7 @@ async function afterRefusal(options: BrokerOptions): Promise<{ error: Record<str
 }
 
 describe("the strict dialect", () => {
-  it("ends the connection after an ERROR, which names the receipt", async () => {
+  test("ends the connection after an ERROR, which names the receipt", async () => {
     const { error, then } = await afterRefusal({});
     expect(error).toEqual({
       message: 'there is no subscription "none"',
@@ -23,7 +23,7 @@ describe("the strict dialect", () => {
     expect(then).toEqual([]);
   });
 
-  it("sends the receipt of a SEND before the sender's own MESSAGE", async () => {
+  test("sends the receipt of a SEND before the sender's own MESSAGE", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/a");
@@ -33,7 +33,7 @@ describe("the strict dialect", () => {
     expect(heard[1]?.headers.has("receipt")).toBe(false);
   });
 
-  it("confirms DISCONNECT, then closes, over either kind of transport", async () => {
+  test("confirms DISCONNECT, then closes, over either kind of transport", async () => {
     for (const kind of ["stream", "messages"] as const) {
       await using broker = new Broker();
       await using client = await RawClient.connect(broker, { memory: { kind } });
@@ -47,7 +47,7 @@ describe("the strict dialect", () => {
 describe("the dialect of RabbitMQ", () => {
   const dialect = "rabbitmq";
 
-  it("goes on after an ERROR, which names no receipt", async () => {
+  test("goes on after an ERROR, which names no receipt", async () => {
     const { error, then } = await afterRefusal({ dialect });
     expect(error).toEqual({
       message: "No subscription found",
@@ -58,7 +58,7 @@ describe("the dialect of RabbitMQ", () => {
     expect(then).toEqual(["RECEIPT next"]);
   });
 
-  it("leaves the connection open after it refused a CONNECT, but not after octets that are no frame", async () => {
+  test("leaves the connection open after it refused a CONNECT, but not after octets that are no frame", async () => {
     await using broker = new Broker({ dialect, users: {} });
     await using client = await RawClient.connect(broker);
     expect(brief(client.frames)).toEqual(["ERROR Bad CONNECT"]);
@@ -70,7 +70,7 @@ describe("the dialect of RabbitMQ", () => {
     expect(other.ended).toEqual({ reason: undefined });
   });
 
-  it("sends the sender's own MESSAGE before the receipt, but no MESSAGE before the receipt of its SUBSCRIBE", async () => {
+  test("sends the sender's own MESSAGE before the receipt, but no MESSAGE before the receipt of its SUBSCRIBE", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1");
@@ -79,7 +79,7 @@ describe("the dialect of RabbitMQ", () => {
     expect(brief(heard)).toEqual(["2", "RECEIPT r"]);
   });
 
-  it("says of every MESSAGE whether it is redelivered, names it in ack, and passes the sender's receipt on", async () => {
+  test("says of every MESSAGE whether it is redelivered, names it in ack, and passes the sender's receipt on", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/a", { ack: "client" });
@@ -97,7 +97,7 @@ describe("the dialect of RabbitMQ", () => {
     expect(await client.settle("ACK", message)).toEqual([]);
   });
 
-  it("counts a body unless it is empty", async () => {
+  test("counts a body unless it is empty", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/a");
@@ -106,7 +106,7 @@ describe("the dialect of RabbitMQ", () => {
     expect(heard.map(({ headers }) => headers.get("content-length"))).toEqual([undefined, "1"]);
   });
 
-  it("writes a line feed after each frame", async () => {
+  test("writes a line feed after each frame", async () => {
     for (const kind of ["stream", "messages"] as const) {
       await using broker = new Broker({ dialect });
       await using client = await RawClient.connect(broker, { memory: { kind } });
@@ -114,7 +114,7 @@ describe("the dialect of RabbitMQ", () => {
     }
   });
 
-  it("does not confirm DISCONNECT over WebSocket, where the close is the answer", async () => {
+  test("does not confirm DISCONNECT over WebSocket, where the close is the answer", async () => {
     await using broker = new Broker({ dialect });
     await using webSocket = await RawClient.connect(broker, { memory: { kind: "messages" } });
     expect(await webSocket.tell("DISCONNECT", { receipt: "bye" })).toEqual([]);
@@ -127,7 +127,7 @@ describe("the dialect of RabbitMQ", () => {
 describe("the dialect of ActiveMQ", () => {
   const dialect = "activemq";
 
-  it("goes on after an ERROR, which names the receipt", async () => {
+  test("goes on after an ERROR, which names the receipt", async () => {
     const { error, then } = await afterRefusal({ dialect });
     expect(error).toEqual({
       message: 'there is no subscription "none"',
@@ -137,7 +137,7 @@ describe("the dialect of ActiveMQ", () => {
     expect(then).toEqual(["RECEIPT next"]);
   });
 
-  it("counts the octets of an ERROR's body only where that has a NUL", async () => {
+  test("counts the octets of an ERROR's body only where that has a NUL", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     broker.connections[0]?.error({ message: "no", body: "because" });
@@ -149,13 +149,13 @@ describe("the dialect of ActiveMQ", () => {
     ]);
   });
 
-  it("ends the connection after it refused a CONNECT", async () => {
+  test("ends the connection after it refused a CONNECT", async () => {
     await using broker = new Broker({ dialect, users: {} });
     await using client = await RawClient.connect(broker);
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it("sends what is refused by NACK to the dead letters at once", async () => {
+  test("sends what is refused by NACK to the dead letters at once", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1");
@@ -164,7 +164,7 @@ describe("the dialect of ActiveMQ", () => {
     expect([broker.queueDepth("/queue/a"), broker.queueDepth("/queue/DLQ")]).toEqual([0, 1]);
   });
 
-  it("writes a line feed after each frame on a stream alone", async () => {
+  test("writes a line feed after each frame on a stream alone", async () => {
     await using broker = new Broker({ dialect });
     await using tcp = await RawClient.connect(broker);
     await using webSocket = await RawClient.connect(broker, { memory: { kind: "messages" } });
@@ -172,7 +172,7 @@ describe("the dialect of ActiveMQ", () => {
   });
 });
 
-it("an option goes before the dialect", async () => {
+test("an option goes before the dialect", async () => {
   await using broker = new Broker({ dialect: "activemq", server: "mine/1", nack: "requeue" });
   await using client = await RawClient.connect(broker);
   expect(client.frames[0]?.headers.get("server")).toBe("mine/1");

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
 const SENT = { destination: "/queue/a", "lf\nname": "1", lf: "a\nb", cr: "a\rb", colon: "a:b", "colon:name": "2" };
 
 describe("what a client's version cannot say", () => {
-  it.each([
+  test.each([
     ["1.0", { colon: "a:b" }],
     ["1.1", { "lf\nname": "1", lf: "a\nb", colon: "a:b", "colon:name": "2" }],
     ["1.2", { "lf\nname": "1", lf: "a\nb", cr: "a\rb", colon: "a:b", "colon:name": "2" }],
@@ -22,7 +22,7 @@ describe("what a client's version cannot say", () => {
     expect(Object.fromEntries(others)).toEqual(expected);
   });
 
-  it("does not come at all if it is the destination; the connection goes on", async () => {
+  test("does not come at all if it is the destination; the connection goes on", async () => {
     await using broker = new Broker();
     await using sender = await RawClient.connect(broker);
     await using client = await RawClient.connect(broker, { versions: ["1.0"] });
@@ -32,7 +32,7 @@ describe("what a client's version cannot say", () => {
     expect(brief(await client.heard())).toEqual(["2"]);
   });
 
-  it("is quoted in an ERROR", async () => {
+  test("is quoted in an ERROR", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const id = `two\nlines${"x".repeat(200)}`;

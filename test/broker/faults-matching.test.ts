@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Answer, Broker, type ScriptOptions } from "../../src/broker/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
@@ -22,7 +22,7 @@ describe("what a script is about", () => {
     return brief([...(await client.subscribe("a")), ...(await client.subscribe("b"))]).sort();
   }
 
-  it.each([
+  test.each([
     [{}, []],
     [{ command: "SUBSCRIBE" }, ["1", "2", "3", "4"]],
     [{ command: ["ACK", "SEND"] }, []],
@@ -37,7 +37,7 @@ describe("what a script is about", () => {
     expect(await let1To4Through(options)).toEqual(expected);
   });
 
-  it("may be one connection", async () => {
+  test("may be one connection", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -47,7 +47,7 @@ describe("what a script is about", () => {
     expect(brief(await other.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
   });
 
-  it("is decided by the first of several", async () => {
+  test("is decided by the first of several", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const first = broker.script({ command: "SEND", times: 1, answer: "drop-receipt" });
@@ -57,7 +57,7 @@ describe("what a script is about", () => {
     expect([first.matched, second.matched, broker.queueDepth("/queue/a")]).toEqual([1, 1, 1]);
   });
 
-  it("a function may end the connection itself: the frame is not handled then", async () => {
+  test("a function may end the connection itself: the frame is not handled then", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.script({
@@ -71,7 +71,7 @@ describe("what a script is about", () => {
     expect(broker.queueDepth("/queue/a")).toBe(0);
   });
 
-  it.each([
+  test.each([
     [{ answer: "ignore", skip: -1 }, "skip must not be negative: -1"],
     [{ answer: "ignore", times: 0 }, "times must be at least 1, not 0"],
     [{ command: "MESSAGE", answer: "hold-receipt" }, "answer hold-receipt is for frames of clients"],

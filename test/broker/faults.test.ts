@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief, settled } from "./raw-client.js";
 
 const SEND = { destination: "/queue/a", receipt: "r" };
 
 describe("a script", () => {
-  it("holds receipts back until they are released, in part or all, the oldest first", async () => {
+  test("holds receipts back until they are released, in part or all, the oldest first", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const script = broker.script({ command: "SEND", answer: "hold-receipt" });
@@ -20,7 +20,7 @@ describe("a script", () => {
     expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
   });
 
-  it("holds the receipt of DISCONNECT back, and with it the end", async () => {
+  test("holds the receipt of DISCONNECT back, and with it the end", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const script = broker.script({ command: "DISCONNECT", answer: "hold-receipt" });
@@ -31,7 +31,7 @@ describe("a script", () => {
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it("releases nothing to who is gone", async () => {
+  test("releases nothing to who is gone", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const script = broker.script({ answer: "hold-receipt" });
@@ -41,7 +41,7 @@ describe("a script", () => {
     expect(await client.heard()).toEqual([]);
   });
 
-  it("drops receipts: the frame is handled all the same", async () => {
+  test("drops receipts: the frame is handled all the same", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.script({ command: "SEND", times: 1, answer: "drop-receipt" });
@@ -50,7 +50,7 @@ describe("a script", () => {
     expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
   });
 
-  it("ignores frames of clients, and keeps those of its own to itself", async () => {
+  test("ignores frames of clients, and keeps those of its own to itself", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/a");
@@ -61,7 +61,7 @@ describe("a script", () => {
     expect(brief(await client.tell("SEND", SEND, "2"))).toEqual(["RECEIPT r", "2"]);
   });
 
-  it("answers by an ERROR", async () => {
+  test("answers by an ERROR", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const error = { message: "no", body: "because\n", headers: { "x-code": 7 }, close: false };
@@ -76,7 +76,7 @@ describe("a script", () => {
     expect(brief(await client.tell("SEND", SEND))).toEqual(["RECEIPT r"]);
   });
 
-  it("refuses a CONNECT, and lets the next one in", async () => {
+  test("refuses a CONNECT, and lets the next one in", async () => {
     await using broker = new Broker();
     broker.script({ command: "CONNECT", times: 1, answer: { type: "error", error: { message: "Bad CONNECT" } } });
     await using refused = await RawClient.connect(broker);
@@ -88,7 +88,7 @@ describe("a script", () => {
 });
 
 describe("a script that ends the connection", () => {
-  it.each([
+  test.each([
     ["before", [], 0],
     ["handled", [], 1],
     ["answered", ["RECEIPT r"], 1],
@@ -101,7 +101,7 @@ describe("a script that ends the connection", () => {
     expect(broker.queueDepth("/queue/a")).toBe(depth);
   });
 
-  it.each([
+  test.each([
     ["before", 0],
     ["handled", 1],
     ["answered", 1],
@@ -115,7 +115,7 @@ describe("a script that ends the connection", () => {
     expect(broker.connections).toEqual([]);
   });
 
-  it("at a frame of its own, before it or after it", async () => {
+  test("at a frame of its own, before it or after it", async () => {
     for (const [answer, heard] of [
       ["close", []],
       [{ type: "close", when: "answered" }, ["RECEIPT r"]],
@@ -128,7 +128,7 @@ describe("a script that ends the connection", () => {
     }
   });
 
-  it("after so many octets of a stream, in the middle of a frame; the frame that it was about is handled", async () => {
+  test("after so many octets of a stream, in the middle of a frame; the frame that it was about is handled", async () => {
     for (const [octets, text] of [
       [0, ""],
       [12, "RECEIPT\nrece"],
@@ -145,7 +145,7 @@ describe("a script that ends the connection", () => {
     }
   });
 
-  it("after so many octets from a frame of its own", async () => {
+  test("after so many octets from a frame of its own", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     client.chunks.length = 0;
@@ -154,7 +154,7 @@ describe("a script that ends the connection", () => {
     expect([client.text, client.ended]).toEqual(["RECEIPT", { reason: undefined }]);
   });
 
-  it("after so many octets of messages, none of which is cut in two", async () => {
+  test("after so many octets of messages, none of which is cut in two", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { memory: { kind: "messages" } });
     broker.script({ command: "SEND", times: 1, answer: { type: "close-after", octets: 40 } });
@@ -163,7 +163,7 @@ describe("a script that ends the connection", () => {
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it("leaves no subscription behind", async () => {
+  test("leaves no subscription behind", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.script({ command: "SUBSCRIBE", answer: { type: "close-after", octets: 0 } });
@@ -174,7 +174,7 @@ describe("a script that ends the connection", () => {
 });
 
 describe("a script of silence", () => {
-  it("handles frames and answers none, until it is over", async () => {
+  test("handles frames and answers none, until it is over", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/b");
@@ -187,7 +187,7 @@ describe("a script of silence", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT r", "1"]);
   });
 
-  it("begins with a frame of its own, which is kept too", async () => {
+  test("begins with a frame of its own, which is kept too", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.script({ command: "RECEIPT", times: 1, answer: "silence" });
@@ -196,7 +196,7 @@ describe("a script of silence", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT r"]);
   });
 
-  it("keeps even the end to itself", async () => {
+  test("keeps even the end to itself", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.script({ command: "DISCONNECT", answer: "silence" });
@@ -211,7 +211,7 @@ describe("a script of delay", () => {
     vi.useRealTimers();
   });
 
-  it("lets a frame wait, and all that comes after it on the connection", async () => {
+  test("lets a frame wait, and all that comes after it on the connection", async () => {
     vi.useFakeTimers();
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
@@ -226,7 +226,7 @@ describe("a script of delay", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT r", "RECEIPT s"]);
   });
 
-  it("lets what came in the same chunk wait too", async () => {
+  test("lets what came in the same chunk wait too", async () => {
     vi.useFakeTimers();
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
@@ -237,7 +237,7 @@ describe("a script of delay", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT 1", "RECEIPT 2"]);
   });
 
-  it("is over with its connection", async () => {
+  test("is over with its connection", async () => {
     vi.useFakeTimers();
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);

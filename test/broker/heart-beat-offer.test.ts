@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { HeartBeatOffer } from "../../src/broker/heart-beat-offer.js";
 import { RawClient } from "./raw-client.js";
@@ -17,7 +17,7 @@ const ANSWERS = [
 ] as const;
 
 describe("the heart-beats of CONNECTED", () => {
-  it.each(ANSWERS)("in the dialect %s to %s are %s", async (dialect, asked, answered) => {
+  test.each(ANSWERS)("in the dialect %s to %s are %s", async (dialect, asked, answered) => {
     for (const versions of [["1.2"], ["1.1"]] as const) {
       await using broker = new Broker({ dialect });
       const [outgoing, incoming] = asked.split(",").map(Number);
@@ -29,7 +29,7 @@ describe("the heart-beats of CONNECTED", () => {
     }
   });
 
-  it("may be rarer than a timer can wait", async () => {
+  test("may be rarer than a timer can wait", async () => {
     const timers = vi.spyOn(globalThis, "setTimeout");
     try {
       await using broker = new Broker({ dialect: "activemq" });
@@ -41,14 +41,14 @@ describe("the heart-beats of CONNECTED", () => {
     }
   });
 
-  it("are what an option says, whatever the dialect", async () => {
+  test("are what an option says, whatever the dialect", async () => {
     await using broker = new Broker({ dialect: "rabbitmq", heartBeat: { outgoing: 300, incoming: 400 } });
     await using client = await RawClient.connect(broker, { heartBeat: { outgoing: 100, incoming: 500 } });
     expect(client.frames[0]?.headers.get("heart-beat")).toBe("300,400");
     expect(broker.connections[0]?.heartBeat).toEqual({ outgoing: 500, incoming: 400 });
   });
 
-  it("are none where the session has none, as before CONNECT and in STOMP 1.0", () => {
+  test("are none where the session has none, as before CONNECT and in STOMP 1.0", () => {
     const none = { outgoing: 0, incoming: 0 };
     const offer = new HeartBeatOffer("as-asked");
     expect(offer.agreed(none)).toEqual(none);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
@@ -11,7 +11,7 @@ function sayAll(client: RawClient, ack: string, texts: readonly string[]): void 
 }
 
 describe.each(["stream", "messages"] as const)("UNSUBSCRIBE while messages are in flight over a %s", (kind) => {
-  it("gets RabbitMQ to send an ERROR for each, after the RECEIPT; with ack auto they are lost", async () => {
+  test("gets RabbitMQ to send an ERROR for each, after the RECEIPT; with ack auto they are lost", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     await using client = await RawClient.connect(broker, { memory: { kind } });
     sayAll(client, "auto", ["1", "2"]);
@@ -23,7 +23,7 @@ describe.each(["stream", "messages"] as const)("UNSUBSCRIBE while messages are i
     expect(brief(await client.tell("SEND", { destination: "/queue/b", receipt: "next" }))).toEqual(["RECEIPT next"]);
   });
 
-  it("gets RabbitMQ to keep them with other modes, and what was not acknowledged, until the session ends", async () => {
+  test("gets RabbitMQ to keep them with other modes, and what was not acknowledged, until the session ends", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     await using client = await RawClient.connect(broker, { memory: { kind } });
     await using other = await RawClient.connect(broker);
@@ -40,7 +40,7 @@ describe.each(["stream", "messages"] as const)("UNSUBSCRIBE while messages are i
     expect(brief(await other.heard())).toEqual(["~0", "~1"]);
   });
 
-  it.each(["auto", "client"])(
+  test.each(["auto", "client"])(
     "gets ActiveMQ to send them after the RECEIPT, and again to others: ack %s",
     async (ack) => {
       await using broker = new Broker({ dialect: "activemq" });
@@ -54,7 +54,7 @@ describe.each(["stream", "messages"] as const)("UNSUBSCRIBE while messages are i
     },
   );
 
-  it("leaves them in the queue in the strict dialect", async () => {
+  test("leaves them in the queue in the strict dialect", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { memory: { kind } });
     broker.connections[0]?.silence();
@@ -65,7 +65,7 @@ describe.each(["stream", "messages"] as const)("UNSUBSCRIBE while messages are i
 });
 
 describe.each(VERSIONS)("what is in flight in STOMP %s", (version) => {
-  it("is what waits while the client does not take what it is sent", async () => {
+  test("is what waits while the client does not take what it is sent", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.subscribe("/queue/a", { id: "s" });
@@ -81,7 +81,7 @@ describe.each(VERSIONS)("what is in flight in STOMP %s", (version) => {
 });
 
 describe("what is in flight", () => {
-  it.each([
+  test.each([
     ["rabbitmq", 200],
     ["activemq", 1000],
   ] as const)("is no more than %s sends ahead: %d messages", async (dialect, most) => {
@@ -96,7 +96,7 @@ describe("what is in flight", () => {
     expect(broker.queueDepth("/queue/a")).toBe(dialect === "rabbitmq" ? 5 : most + 5);
   });
 
-  it("is no more than 512 KiB, and what the prefetch allows, and the share of the subscription", async () => {
+  test("is no more than 512 KiB, and what the prefetch allows, and the share of the subscription", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -116,7 +116,7 @@ describe("what is in flight", () => {
     expect(brief(await other.heard())).toEqual(["1"]);
   });
 
-  it("goes back when a fault ends the connection in the middle", async () => {
+  test("goes back when a fault ends the connection in the middle", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     broker.script({ command: "RECEIPT", answer: { type: "cut" } });
     await using client = await RawClient.connect(broker);

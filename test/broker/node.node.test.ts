@@ -1,6 +1,6 @@
 import { get } from "node:http";
 import { connect as connectSocket } from "node:net";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { tcp } from "../../src/adapters/tcp.js";
 import { webSocket } from "../../src/adapters/websocket.js";
@@ -42,7 +42,7 @@ const ended = (socket: WebSocket): Promise<number> =>
   new Promise((resolve) => socket.once("close", (code) => resolve(code)));
 
 describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
-  it.each(VERSIONS)("speaks STOMP %s with a client", async (version) => {
+  test.each(VERSIONS)("speaks STOMP %s with a client", async (version) => {
     await using broker = new Broker();
     await using served = await serve(broker);
     await using client = await connect(urlOf(served, port), { versions: [version] });
@@ -55,7 +55,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     expect(broker.unacknowledged("/queue/a")).toBe(0);
   });
 
-  it("carries bodies of a MiB, and with NULs, there and back", async () => {
+  test("carries bodies of a MiB, and with NULs, there and back", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     await using client = await connect(urlOf(served, port));
@@ -70,7 +70,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     expect((await subscription.next()).value?.text()).toBe("a\0b\0");
   });
 
-  it("sends many messages to a client that reads slowly, all of them and in order", async () => {
+  test("sends many messages to a client that reads slowly, all of them and in order", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     await using client = await connect(urlOf(served, port));
@@ -85,7 +85,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     }
   });
 
-  it("is told the peer's address, and ends the connection as a client sees it orderly", async () => {
+  test("is told the peer's address, and ends the connection as a client sees it orderly", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     const dial = port === "tcp" ? tcp(urlOf(served, port)) : webSocket(urlOf(served, port));
@@ -102,7 +102,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     await transport.close();
   });
 
-  it("closes what came in at its ports, and leaves the broker and what it holds", async () => {
+  test("closes what came in at its ports, and leaves the broker and what it holds", async () => {
     const before = openConnections();
     await using broker = new Broker();
     const served = await serve(broker);
@@ -118,7 +118,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     expect(again[port]?.url).toBe(served[port]?.url);
   });
 
-  it("speaks TLS with a certificate", async () => {
+  test("speaks TLS with a certificate", async () => {
     const tls = await certificate();
     await using broker = new Broker();
     await using served = await serve(broker, { host: "localhost", tls });
@@ -131,7 +131,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     expect(broker.connections[0]?.peer).toMatch(/^(stomp\+ssl|wss):/);
   });
 
-  it("cuts who does not agree to the end off, and ends handshakes that were never finished", async () => {
+  test("cuts who does not agree to the end off, and ends handshakes that were never finished", async () => {
     await using broker = new Broker();
     const served = await serve(broker, { closeTimeout: 0 });
     const silent = connectSocket({ host: "127.0.0.1", port: served[port]?.port ?? 0, allowHalfOpen: true });
@@ -145,7 +145,7 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
     await closed;
   });
 
-  it("breaks connections off while the broker accepts none", async () => {
+  test("breaks connections off while the broker accepts none", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     broker.accepting = false;
@@ -157,14 +157,14 @@ describe.each(["tcp", "ws"] as const)("a broker served over %s", (port) => {
 });
 
 describe("over TCP", () => {
-  it("a broker answers what is no STOMP by an ERROR, and the end", async () => {
+  test("a broker answers what is no STOMP by an ERROR, and the end", async () => {
     await using broker = new Broker();
     await using served = await serve(broker, { wsPort: false });
     expect(served.ws).toBeUndefined();
     expect(await spoken(urlOf(served, "tcp"), "GET / HTTP/1.1\r\nhost: x\r\n\r\n\0")).toMatch(/^ERROR\nmessage:/);
   });
 
-  it("frames after a FIN of the client are handled still", async () => {
+  test("frames after a FIN of the client are handled still", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     const socket = connectSocket(served.tcp?.port ?? 0, "127.0.0.1");
@@ -179,7 +179,7 @@ describe("over TCP", () => {
 });
 
 describe("over WebSocket", () => {
-  it.each([
+  test.each([
     [["v10.stomp", "v11.stomp", "v12.stomp"], "v12.stomp"],
     [["v10.stomp", "mqtt", "v11.stomp"], "v11.stomp"],
     [["v10.stomp"], "v10.stomp"],
@@ -195,7 +195,7 @@ describe("over WebSocket", () => {
     expect(await closed).toBe(1000);
   });
 
-  it.each(["strict", "rabbitmq", "activemq", "spring"] as const)("is served in the dialect %s", async (dialect) => {
+  test.each(["strict", "rabbitmq", "activemq", "spring"] as const)("is served in the dialect %s", async (dialect) => {
     await using broker = new Broker({ dialect });
     await using served = await serve(broker, { tcpPort: false });
     await using client = await connect(urlOf(served, "ws"), { receiptTimeout: 1000 });
@@ -204,7 +204,7 @@ describe("over WebSocket", () => {
     expect((await subscription.next()).value?.text()).toBe("grün");
   });
 
-  it("a frame is one message: text if its body is text, and binary if not", async () => {
+  test("a frame is one message: text if its body is text, and binary if not", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     const socket = await opened(urlOf(served, "ws"), ["v12.stomp"]);
@@ -225,7 +225,7 @@ describe("over WebSocket", () => {
     expect(await closed).toBe(1000);
   });
 
-  it("a message that is too large ends its connection alone", async () => {
+  test("a message that is too large ends its connection alone", async () => {
     await using broker = new Broker();
     await using served = await serve(broker, { maxMessageSize: 1000 });
     const socket = await opened(urlOf(served, "ws"), ["v12.stomp"]);
@@ -236,7 +236,7 @@ describe("over WebSocket", () => {
     expect(client.state).toBe("connected");
   });
 
-  it("any path does, and a plain request is told what is served there", async () => {
+  test("any path does, and a plain request is told what is served there", async () => {
     await using broker = new Broker();
     await using served = await serve(broker);
     await using client = await connect(urlOf(served, "ws").replace(/ws$/, "another/path"));
@@ -252,7 +252,7 @@ describe("over WebSocket", () => {
 });
 
 describe("serve", () => {
-  it("says that a port is taken, and leaves nothing open, the other port included", async () => {
+  test("says that a port is taken, and leaves nothing open, the other port included", async () => {
     const before = openConnections();
     {
       await using broker = new Broker();
@@ -272,14 +272,14 @@ describe("serve", () => {
     await untilClosed(before);
   });
 
-  it("says that a host name is not known", async () => {
+  test("says that a host name is not known", async () => {
     await using broker = new Broker();
     await expect(serve(broker, { host: "nowhere.invalid" })).rejects.toThrow(
       /^could not listen at stomp:\/\/nowhere\.invalid:0: /,
     );
   });
 
-  it.each<[object, string]>([
+  test.each<[object, string]>([
     [{ tcpPort: 65_536 }, "tcpPort must be an integer from 0 to 65535, or false, not 65536"],
     [{ wsPort: true }, "wsPort must be an integer from 0 to 65535, or false, not true"],
     [{ host: "" }, "host must be a host name or an IP address"],

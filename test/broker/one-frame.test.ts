@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { readOneFrame } from "../../src/broker/one-frame.js";
 import { RawClient, brief } from "./raw-client.js";
 
 describe("a message over WebSocket, as ActiveMQ reads it", () => {
-  it.each([
+  test.each([
     ["SEND\nx:1\n\nbody\0", "SEND\nx:1\n\nbody\0"],
     ["SEND\nx:1\n\nbody\0\n", "SEND\nx:1\n\nbody\0"],
     ["SEND\r\nx:1\r\n\r\nbody\0SEND\n\n\0", "SEND\r\nx:1\r\n\r\nbody\0"],
@@ -24,7 +24,7 @@ describe("a message over WebSocket, as ActiveMQ reads it", () => {
     expect(readOneFrame(message)).toBe(read);
   });
 
-  it("is nothing when it is binary", () => {
+  test("is nothing when it is binary", () => {
     expect(readOneFrame(new Uint8Array([10]))).toBe("");
   });
 });
@@ -33,7 +33,7 @@ describe("over WebSocket ActiveMQ", () => {
   const connect = (broker: Broker): Promise<RawClient> => RawClient.connect(broker, { memory: { kind: "messages" } });
   const send = (receipt: string): string => `SEND\ndestination:/queue/a\nreceipt:${receipt}\n\n\0`;
 
-  it("drops the second frame of a message without a word", async () => {
+  test("drops the second frame of a message without a word", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     await using client = await connect(broker);
     client.sayRaw(`${send("1")}${send("2")}`);
@@ -44,7 +44,7 @@ describe("over WebSocket ActiveMQ", () => {
     expect(broker.queueDepth("/queue/a")).toBe(2);
   });
 
-  it("ignores binary messages", async () => {
+  test("ignores binary messages", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     await using client = await connect(broker);
     client.transport.send(new TextEncoder().encode(send("1")));
@@ -52,7 +52,7 @@ describe("over WebSocket ActiveMQ", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT 2"]);
   });
 
-  it.each([
+  test.each([
     ["two line feeds", "\n\n"],
     ["a part of a frame", "SEND\ndestination:/queue/a\n\nhel"],
   ])("closes without a word after %s", async (_what, text) => {
@@ -63,7 +63,7 @@ describe("over WebSocket ActiveMQ", () => {
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it.each(["rabbitmq", "strict"] as const)("is not %s, which takes frames however they come", async (dialect) => {
+  test.each(["rabbitmq", "strict"] as const)("is not %s, which takes frames however they come", async (dialect) => {
     await using broker = new Broker({ dialect });
     await using client = await connect(broker);
     client.sayRaw(`${send("1")}${send("2").slice(0, 20)}`);
@@ -72,7 +72,7 @@ describe("over WebSocket ActiveMQ", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT 1", "RECEIPT 2"]);
   });
 
-  it("reads over TCP what it gets", async () => {
+  test("reads over TCP what it gets", async () => {
     await using broker = new Broker({ dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     client.sayRaw(`\n\n${send("1")}${send("2")}`);

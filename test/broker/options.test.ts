@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.js";
 import { resolveOptions } from "../../src/broker/options.js";
 
 describe("the options of a broker", () => {
-  it("have the defaults that their documentation names", () => {
+  test("have the defaults that their documentation names", () => {
     expect(resolveOptions({})).toMatchObject({
       users: undefined,
       virtualHosts: undefined,
@@ -18,7 +18,7 @@ describe("the options of a broker", () => {
     });
   });
 
-  it.each<[object, string]>([
+  test.each<[object, string]>([
     [{ heartBeat: { outgoing: -1, incoming: 0 } }, "heartBeat.outgoing must be from 0 to 2147483647 ms, not -1"],
     [{ heartBeat: { outgoing: 0, incoming: "1" } }, "heartBeat.incoming must be a number of milliseconds, not string"],
     [{ heartBeatTolerance: 0.5 }, "heartBeatTolerance must be at least 1, not 0.5"],

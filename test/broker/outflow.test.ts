@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
@@ -13,7 +13,7 @@ const numbers = (bodies: readonly string[]): number[] => bodies.map((body) => Nu
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe("a client that does not read", () => {
-  it.each([
+  test.each([
     ["/queue/a", "stream"],
     ["/queue/a", "messages"],
     ["/topic/a", "stream"],
@@ -34,7 +34,7 @@ describe("a client that does not read", () => {
     expect(broker.queueDepth(destination)).toBe(0);
   });
 
-  it("leaves its share of a queue to who does", async () => {
+  test("leaves its share of a queue to who does", async () => {
     await using broker = new Broker();
     await using slow = await RawClient.connect(broker);
     await using quick = await RawClient.connect(broker);
@@ -48,7 +48,7 @@ describe("a client that does not read", () => {
     expect((await slow.heard()).length + quick.frames.length - 1).toBe(100);
   });
 
-  it("loses nothing of a queue when it is gone with what waited for it", async () => {
+  test("loses nothing of a queue when it is gone with what waited for it", async () => {
     await using broker = new Broker();
     await using slow = await RawClient.connect(broker);
     await slow.subscribe("/queue/a", { ack: "client" });
@@ -59,7 +59,7 @@ describe("a client that does not read", () => {
     expect(numbers(brief(await client.subscribe("/queue/a")).map((body) => body.replace("~", "")))).toEqual(upTo(50));
   });
 
-  it("is not read any more when what it does not take are receipts, until it takes them", async () => {
+  test("is not read any more when what it does not take are receipts, until it takes them", async () => {
     await using broker = new Broker();
     await using slow = await RawClient.connect(broker);
     slow.transport.pause?.();
@@ -75,7 +75,7 @@ describe("a client that does not read", () => {
   });
 });
 
-it("what came in one chunk is read on when the client takes its receipts again", async () => {
+test("what came in one chunk is read on when the client takes its receipts again", async () => {
   await using broker = new Broker();
   await using slow = await RawClient.connect(broker);
   slow.transport.pause?.();
@@ -88,7 +88,7 @@ it("what came in one chunk is read on when the client takes its receipts again",
 });
 
 describe("a connection that is silent", () => {
-  it("keeps messages in their queues, and goes on in order when the silence is over", async () => {
+  test("keeps messages in their queues, and goes on in order when the silence is over", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/a");
@@ -101,7 +101,7 @@ describe("a connection that is silent", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT r", "1", "2", "3"]);
   });
 
-  it("breaks off when more was kept than is kept", async () => {
+  test("breaks off when more was kept than is kept", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     const resume = broker.connections[0]?.silence();
@@ -113,7 +113,7 @@ describe("a connection that is silent", () => {
     expect(client.ended?.reason?.message).toBe("the peer dropped the connection");
   });
 
-  it("can be closed all the same", async () => {
+  test("can be closed all the same", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     broker.connections[0]?.silence();

@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
 describe("a queue", () => {
-  it("keeps messages in order until somebody subscribes, and delivers each once", async () => {
+  test("keeps messages in order until somebody subscribes, and delivers each once", async () => {
     await using broker = new Broker();
     await using sender = await RawClient.connect(broker);
     await sender.send("/queue/a", "1", "2", "3");
@@ -16,14 +16,14 @@ describe("a queue", () => {
     expect(broker.subscriptions("/queue/a")).toBe(2);
   });
 
-  it("takes any destination that is no topic", async () => {
+  test("takes any destination that is no topic", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.send("plain", "hello");
     expect(brief(await client.subscribe("plain"))).toEqual(["hello"]);
   });
 
-  it("shares messages out among its subscribers by turns", async () => {
+  test("shares messages out among its subscribers by turns", async () => {
     await using broker = new Broker();
     const consumers = await Promise.all([1, 2, 3].map(() => RawClient.connect(broker)));
     for (const consumer of consumers) await consumer.subscribe("/queue/a");
@@ -37,7 +37,7 @@ describe("a queue", () => {
     ]);
   });
 
-  it("shares out fairly what was there before the second subscriber, by credit", async () => {
+  test("shares out fairly what was there before the second subscriber, by credit", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -54,7 +54,7 @@ describe("a queue", () => {
     expect(brief(await other.settle("ACK", second[0]))).toEqual(["5"]);
   });
 
-  it("takes prefetch as ActiveMQ names it, and refuses one that is no number", async () => {
+  test("takes prefetch as ActiveMQ names it, and refuses one that is no number", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1", "2", "3");
@@ -65,7 +65,7 @@ describe("a queue", () => {
     ]);
   });
 
-  it("gives back what a lost client did not acknowledge, first and in its old order", async () => {
+  test("gives back what a lost client did not acknowledge, first and in its old order", async () => {
     await using broker = new Broker();
     await using lost = await RawClient.connect(broker);
     await using client = await RawClient.connect(broker);
@@ -79,7 +79,7 @@ describe("a queue", () => {
     expect(brief(await client.subscribe("/queue/a"))).toEqual(["~1", "~3", "4"]);
   });
 
-  it("puts what several clients give back in the order it was sent", async () => {
+  test("puts what several clients give back in the order it was sent", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -91,7 +91,7 @@ describe("a queue", () => {
     expect(brief(await other.subscribe("/queue/a"))).toEqual(["~1", "~2", "~3", "~4", "~5"]);
   });
 
-  it("puts what clients give back one after another in between what waits already", async () => {
+  test("puts what clients give back one after another in between what waits already", async () => {
     await using broker = new Broker();
     const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(broker)));
     for (const client of clients) await client.subscribe("/queue/a", { ack: "client" });
@@ -101,7 +101,7 @@ describe("a queue", () => {
     expect(brief(await last.subscribe("/queue/a"))).toEqual(["~1", "~2", "~3", "~4", "~5", "~6", "~7"]);
   });
 
-  it("gives what an unsubscribed subscription left to the others at once", async () => {
+  test("gives what an unsubscribed subscription left to the others at once", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -112,7 +112,7 @@ describe("a queue", () => {
     expect(brief(await other.heard())).toEqual(["~1", "~2"]);
   });
 
-  it("is forgotten when nothing is left in it and nobody subscribes to it", async () => {
+  test("is forgotten when nothing is left in it and nobody subscribes to it", async () => {
     await using broker = new Broker({ store: { messages: 1 } });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1");
@@ -123,7 +123,7 @@ describe("a queue", () => {
 });
 
 describe("the bounds of what is kept", () => {
-  it("refuse a SEND that a queue has no room for, and the receipt is named", async () => {
+  test("refuse a SEND that a queue has no room for, and the receipt is named", async () => {
     await using broker = new Broker({ store: { messages: 2 }, dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1", "2");
@@ -133,7 +133,7 @@ describe("the bounds of what is kept", () => {
     expect(broker.queueDepth("/queue/a")).toBe(2);
   });
 
-  it("count what was sent to a client and is not acknowledged", async () => {
+  test("count what was sent to a client and is not acknowledged", async () => {
     await using broker = new Broker({ store: { messages: 1 }, dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     await client.subscribe("/queue/a", { ack: "client" });
@@ -144,7 +144,7 @@ describe("the bounds of what is kept", () => {
     expect(brief(await client.tell("SEND", { destination: "/queue/a" }, "3"))).toEqual(["3"]);
   });
 
-  it("count octets, of a queue and of all queues together", async () => {
+  test("count octets, of a queue and of all queues together", async () => {
     await using broker = new Broker({ store: { bytes: 1000, totalBytes: 1600 }, dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     const refused = async (destination: string): Promise<string[]> =>

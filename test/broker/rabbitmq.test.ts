@@ -1,11 +1,11 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief, settled } from "./raw-client.js";
 
 const dialect = "rabbitmq";
 
 describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
-  it("comes after those of later frames, and after MESSAGEs", async () => {
+  test("comes after those of later frames, and after MESSAGEs", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     client.say("SEND", { destination: "/queue/a", receipt: "send1" }, "1");
@@ -24,7 +24,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     ]);
   });
 
-  it("is overtaken by those of other queues, and not by those of its own", async () => {
+  test("is overtaken by those of other queues, and not by those of its own", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     for (const [index, queue] of ["a", "b", "a", "c", "b"].entries())
@@ -35,7 +35,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(brief(await client.tell("SEND", { destination: "/queue/a", receipt: "r5" }))).toEqual(["RECEIPT r5"]);
   });
 
-  it("is the same when all came in one chunk", async () => {
+  test("is the same when all came in one chunk", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     const send = (queue: string): string => `SEND\ndestination:/queue/${queue}\nreceipt:${queue}\n\n\0`;
@@ -43,7 +43,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT begin", "RECEIPT b", "RECEIPT a"]);
   });
 
-  it("comes after that of the COMMIT when it is in a transaction", async () => {
+  test("comes after that of the COMMIT when it is in a transaction", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.tell("BEGIN", { transaction: "t" });
@@ -57,7 +57,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(broker.queueDepth("/queue/a")).toBe(2);
   });
 
-  it("never comes when the transaction is aborted", async () => {
+  test("never comes when the transaction is aborted", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.tell("BEGIN", { transaction: "t" });
@@ -67,7 +67,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(brief(await client.tell("COMMIT", { transaction: "t", receipt: "commit" }))).toEqual(["RECEIPT commit"]);
   });
 
-  it.each(["stream", "messages"] as const)("never comes after a DISCONNECT sent at once, over a %s", async (kind) => {
+  test.each(["stream", "messages"] as const)("never comes after a DISCONNECT sent at once, over a %s", async (kind) => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { memory: { kind } });
     for (const receipt of ["r1", "r2"]) client.say("SEND", { destination: "/queue/a", receipt });
@@ -77,7 +77,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(broker.queueDepth("/queue/a")).toBe(2);
   });
 
-  it("never comes after a DISCONNECT whose own receipt a script holds", async () => {
+  test("never comes after a DISCONNECT whose own receipt a script holds", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     const held = broker.script({ command: "DISCONNECT", answer: "hold-receipt" });
@@ -88,7 +88,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect(brief(await client.heard())).toEqual(["RECEIPT bye"]);
   });
 
-  it("waits for no more than a hundred frames", async () => {
+  test("waits for no more than a hundred frames", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     for (let i = 0; i < 150; i++) client.say("SEND", { destination: `/queue/${i % 2}`, receipt: `r${i}` });
@@ -96,7 +96,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
     expect([order[0], order[99], order[100], order.length]).toEqual(["r1", "r98", "r101", 150]);
   });
 
-  it("is what a script says, at once", async () => {
+  test("is what a script says, at once", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     const held = broker.script({ command: "SEND", times: 1, answer: "hold-receipt" });
@@ -111,7 +111,7 @@ describe("the receipt of a SEND, as RabbitMQ confirms it", () => {
 });
 
 describe("what RabbitMQ does besides", () => {
-  it("begins a transaction again, without what was in it", async () => {
+  test("begins a transaction again, without what was in it", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/b", "b");
@@ -128,7 +128,7 @@ describe("what RabbitMQ does besides", () => {
     expect(broker.unacknowledged("/queue/b")).toBe(0);
   });
 
-  it("subscribes who asks for answers to them, and lets nobody else", async () => {
+  test("subscribes who asks for answers to them, and lets nobody else", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker);
     await using server = await RawClient.connect(broker);
@@ -153,27 +153,30 @@ describe("what RabbitMQ does besides", () => {
     expect([broker.queueDepth(replyTo), server.ended]).toEqual([0, undefined]);
   });
 
-  it.each(["stream", "messages"] as const)("closes after 10 s when it refused the CONNECT over a %s", async (kind) => {
-    vi.useFakeTimers();
-    try {
-      await using broker = new Broker({ dialect, users: {} });
-      await using client = await RawClient.connect(broker, { memory: { kind } });
-      await vi.advanceTimersByTimeAsync(9999);
-      expect(client.ended).toBeUndefined();
-      await vi.advanceTimersByTimeAsync(1);
-      expect(brief(client.frames)).toEqual(["ERROR Bad CONNECT"]);
-      expect(client.ended).toEqual({ reason: undefined });
-    } finally {
-      vi.useRealTimers();
-    }
-  });
+  test.each(["stream", "messages"] as const)(
+    "closes after 10 s when it refused the CONNECT over a %s",
+    async (kind) => {
+      vi.useFakeTimers();
+      try {
+        await using broker = new Broker({ dialect, users: {} });
+        await using client = await RawClient.connect(broker, { memory: { kind } });
+        await vi.advanceTimersByTimeAsync(9999);
+        expect(client.ended).toBeUndefined();
+        await vi.advanceTimersByTimeAsync(1);
+        expect(brief(client.frames)).toEqual(["ERROR Bad CONNECT"]);
+        expect(client.ended).toEqual({ reason: undefined });
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
 });
 
 describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s", (kind) => {
   /** Over WebSocket what ends the connection is not said. */
   const last = (...said: readonly string[]): readonly string[] => (kind === "stream" ? said : []);
 
-  it("of a SUBSCRIBE whose id is in use is followed by the RECEIPT, and the end", async () => {
+  test("of a SUBSCRIBE whose id is in use is followed by the RECEIPT, and the end", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { memory: { kind } });
     await client.subscribe("/queue/a", { id: "s" });
@@ -182,7 +185,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it("of a SUBSCRIBE that is not allowed is too, by a script", async () => {
+  test("of a SUBSCRIBE that is not allowed is too, by a script", async () => {
     await using broker = new Broker({ dialect });
     broker.script({
       command: "SUBSCRIBE",
@@ -194,7 +197,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it.each(["client", "auto"])("of an ACK too many with ack %s follows the RECEIPT, and the end it", async (ack) => {
+  test.each(["client", "auto"])("of an ACK too many with ack %s follows the RECEIPT, and the end it", async (ack) => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { memory: { kind }, versions: ["1.1"] });
     await client.send("/queue/a", "1");
@@ -205,7 +208,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     expect(client.ended).toEqual({ reason: undefined });
   });
 
-  it.each([
+  test.each([
     ["ACK", { id: "none" }, "Subscription not found"],
     ["NACK", { id: "T_other@@session-1@@1" }, "Subscription not found"],
     ["UNSUBSCRIBE", { id: "none" }, "No subscription found"],
@@ -222,7 +225,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     expect(brief(await client.tell("SEND", { destination: "plain", receipt: "next" }))).toEqual(["RECEIPT next"]);
   });
 
-  it("of an ACK after the UNSUBSCRIBE is no end", async () => {
+  test("of an ACK after the UNSUBSCRIBE is no end", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { memory: { kind } });
     await client.send("/queue/a", "1");
@@ -232,7 +235,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     expect(client.ended).toBeUndefined();
   });
 
-  it("of a CONNECT without a common version leaves the connection open", async () => {
+  test("of a CONNECT without a common version leaves the connection open", async () => {
     await using broker = new Broker({ dialect, versions: ["1.2", "1.1"] });
     await using client = await RawClient.connect(broker, { memory: { kind }, versions: ["1.0"] });
     expect(brief(client.frames)).toEqual(["ERROR Version mismatch"]);
@@ -240,7 +243,7 @@ describe.each(["stream", "messages"] as const)("an ERROR of RabbitMQ over a %s",
     expect(client.ended).toBeUndefined();
   });
 
-  it("of a CONNECT while the node starts is one that a script gives, so many times", async () => {
+  test("of a CONNECT while the node starts is one that a script gives, so many times", async () => {
     await using broker = new Broker({ dialect });
     const starting = broker.script({
       command: ["CONNECT", "STOMP"],

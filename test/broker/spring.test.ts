@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
@@ -8,7 +8,7 @@ const dialect = "spring";
 describe.each(VERSIONS)("Spring's simple broker in STOMP %s", (version) => {
   const versions = [version];
 
-  it("says neither its name nor heart-beats", async () => {
+  test("says neither its name nor heart-beats", async () => {
     await using broker = new Broker({ dialect });
     const heartBeat = { outgoing: 1000, incoming: 1000 };
     await using client = await RawClient.connect(broker, { versions, heartBeat });
@@ -17,7 +17,7 @@ describe.each(VERSIONS)("Spring's simple broker in STOMP %s", (version) => {
     expect(connected?.headers.get("heart-beat")).toBe(version === "1.0" ? undefined : "0,0");
   });
 
-  it.each(["stream", "messages"] as const)(
+  test.each(["stream", "messages"] as const)(
     "answers no receipt over a %s, that of DISCONNECT included",
     async (kind) => {
       await using broker = new Broker({ dialect });
@@ -30,7 +30,7 @@ describe.each(VERSIONS)("Spring's simple broker in STOMP %s", (version) => {
     },
   );
 
-  it("has topics only: all subscribers get all, and what nobody waits for is lost", async () => {
+  test("has topics only: all subscribers get all, and what nobody waits for is lost", async () => {
     await using broker = new Broker({ dialect });
     await using one = await RawClient.connect(broker, { versions });
     await using other = await RawClient.connect(broker, { versions });
@@ -45,7 +45,7 @@ describe.each(VERSIONS)("Spring's simple broker in STOMP %s", (version) => {
     expect(await one.subscribe("/queue/a")).toEqual([]);
   });
 
-  it("knows no ack mode, and passes over ACK and transactions", async () => {
+  test("knows no ack mode, and passes over ACK and transactions", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { versions });
     await client.subscribe("/topic/a", { id: "s", ack: "client", "prefetch-count": "1" });
@@ -63,7 +63,7 @@ describe.each(VERSIONS)("Spring's simple broker in STOMP %s", (version) => {
     expect(client.ended).toBeUndefined();
   });
 
-  it("ends the connection after an ERROR", async () => {
+  test("ends the connection after an ERROR", async () => {
     await using broker = new Broker({ dialect });
     await using client = await RawClient.connect(broker, { versions });
     broker.connections[0]?.error({ message: "no" });

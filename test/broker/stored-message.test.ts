@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { StoredMessage } from "../../src/broker/stored-message.js";
 import { frameOf } from "../../src/protocol/index.js";
 import { RawClient } from "./raw-client.js";
 
 describe("a message that is kept", () => {
-  it("has the sender's headers, the first of repeated ones, and not those that are the broker's or the sender's own", () => {
+  test("has the sender's headers, the first of repeated ones, and not those that are the broker's or the sender's own", () => {
     const frame = frameOf("SEND", [
       ["destination", "/queue/a"],
       ["x", "1"],
@@ -33,7 +33,7 @@ describe("a message that is kept", () => {
     ]);
   });
 
-  it("does not keep the chunk that its body came in", () => {
+  test("does not keep the chunk that its body came in", () => {
     const chunk = new Uint8Array([1, 2, 3, 4]);
     const message = StoredMessage.of(frameOf("SEND", {}, chunk.subarray(1, 3)), "/queue/a", undefined, []);
     chunk.fill(9);
@@ -41,7 +41,7 @@ describe("a message that is kept", () => {
     expect(message.body.buffer.byteLength).toBe(2);
   });
 
-  it("is text if it is valid UTF-8, a byte order mark included", () => {
+  test("is text if it is valid UTF-8, a byte order mark included", () => {
     const textOf = (...octets: number[]): string | undefined =>
       new StoredMessage("/queue/a", [], new Uint8Array(octets), true).text();
     expect(textOf(0xef, 0xbb, 0xbf, 0x61, 0)).toBe("\uFEFFa\0");
@@ -49,13 +49,13 @@ describe("a message that is kept", () => {
     expect(textOf()).toBe("");
   });
 
-  it("counts its headers and its body", () => {
+  test("counts its headers and its body", () => {
     expect(new StoredMessage("/queue/a", [["ab", "cde"]], new Uint8Array(10), true).size).toBe(256 + 5 + 10);
   });
 });
 
 describe("over WebSocket a MESSAGE", () => {
-  it("is a text message if its body is text, and a binary one if not", async () => {
+  test("is a text message if its body is text, and a binary one if not", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { memory: { kind: "messages" } });
     await client.subscribe("/queue/a");

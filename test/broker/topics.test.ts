@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
 describe("a topic", () => {
-  it("goes to all who subscribe to it, and to nobody who comes later", async () => {
+  test("goes to all who subscribe to it, and to nobody who comes later", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -20,7 +20,7 @@ describe("a topic", () => {
     expect(broker.queueDepth("/topic/a")).toBe(0);
   });
 
-  it("goes on without who has unsubscribed or is gone", async () => {
+  test("goes on without who has unsubscribed or is gone", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await using lost = await RawClient.connect(broker);
@@ -34,7 +34,7 @@ describe("a topic", () => {
     expect(brief(await client.heard())).toEqual(["1"]);
   });
 
-  it("keeps for each subscription what it has not acknowledged, and forgets that with it", async () => {
+  test("keeps for each subscription what it has not acknowledged, and forgets that with it", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.subscribe("/topic/a", { ack: "client-individual", "prefetch-count": "1" });
@@ -48,7 +48,7 @@ describe("a topic", () => {
     expect(await client.subscribe("/topic/a")).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ["/topic/a.*", ["/topic/a.b"]],
     ["/topic/a.#", ["/topic/a", "/topic/a.b", "/topic/a.b.c"]],
     ["/topic/a.>", ["/topic/a", "/topic/a.b", "/topic/a.b.c"]],
@@ -69,7 +69,7 @@ describe("a topic", () => {
     expect(brief(await client.heard())).toEqual(topics);
   });
 
-  it("is matched again when patterns come and go", async () => {
+  test("is matched again when patterns come and go", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.send("/topic/a.b", "nobody hears it");
@@ -84,7 +84,7 @@ describe("a topic", () => {
     expect(broker.subscriptions("/topic/a.b")).toBe(1);
   });
 
-  it("ends the subscription of who is too slow for it, by an ERROR that names it, and goes on for the rest", async () => {
+  test("ends the subscription of who is too slow for it, by an ERROR that names it, and goes on for the rest", async () => {
     await using broker = new Broker({ store: { messages: 2 }, dialect: "rabbitmq" });
     await using slow = await RawClient.connect(broker);
     await using quick = await RawClient.connect(broker);
@@ -100,7 +100,7 @@ describe("a topic", () => {
     expect(await slow.settle("ACK", heard[1])).toMatchObject([{ command: "ERROR" }]);
   });
 
-  it("ends the connection of who is too slow, where every ERROR does", async () => {
+  test("ends the connection of who is too slow, where every ERROR does", async () => {
     await using broker = new Broker({ store: { messages: 1 } });
     await using slow = await RawClient.connect(broker);
     await using sender = await RawClient.connect(broker);

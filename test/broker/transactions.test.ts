@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Broker } from "../../src/broker/index.js";
 import { VERSIONS } from "../../src/protocol/index.js";
 import { RawClient, brief } from "./raw-client.js";
 
 describe.each(VERSIONS)("a transaction in STOMP %s", (version) => {
-  it("sends when it is committed, all at once and in order", async () => {
+  test("sends when it is committed, all at once and in order", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.subscribe("/queue/a");
@@ -19,7 +19,7 @@ describe.each(VERSIONS)("a transaction in STOMP %s", (version) => {
     expect(brief(await client.tell("COMMIT", { transaction: "t", receipt: "c" }))).toEqual(["RECEIPT c", "1", "2"]);
   });
 
-  it("leaves everything when it is aborted", async () => {
+  test("leaves everything when it is aborted", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.tell("BEGIN", { transaction: "t" });
@@ -29,7 +29,7 @@ describe.each(VERSIONS)("a transaction in STOMP %s", (version) => {
     expect(brief(await client.tell("COMMIT", { transaction: "t" }))).toEqual(['ERROR there is no transaction "t"']);
   });
 
-  it("acknowledges when it is committed", async () => {
+  test("acknowledges when it is committed", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.send("/queue/a", "1", "2");
@@ -41,7 +41,7 @@ describe.each(VERSIONS)("a transaction in STOMP %s", (version) => {
     expect(broker.unacknowledged("/queue/a")).toBe(0);
   });
 
-  it("gives back when it is aborted what was acknowledged in it: that can be acknowledged again", async () => {
+  test("gives back when it is aborted what was acknowledged in it: that can be acknowledged again", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     await using client = await RawClient.connect(broker, { versions: [version] });
     await client.send("/queue/a", "1");
@@ -56,7 +56,7 @@ describe.each(VERSIONS)("a transaction in STOMP %s", (version) => {
     expect(broker.unacknowledged("/queue/a")).toBe(0);
   });
 
-  it("is aborted with its connection", async () => {
+  test("is aborted with its connection", async () => {
     await using broker = new Broker();
     await using lost = await RawClient.connect(broker, { versions: [version] });
     await using client = await RawClient.connect(broker);
@@ -72,7 +72,7 @@ describe.each(VERSIONS)("a transaction in STOMP %s", (version) => {
 });
 
 describe("transactions", () => {
-  it("refuse messages when they are committed", async () => {
+  test("refuse messages when they are committed", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1");
@@ -82,7 +82,7 @@ describe("transactions", () => {
     expect(brief(await client.tell("COMMIT", { transaction: "t" }))).toEqual(["~1"]);
   });
 
-  it("pass over an ACK whose subscription is gone by the time of the COMMIT", async () => {
+  test("pass over an ACK whose subscription is gone by the time of the COMMIT", async () => {
     await using broker = new Broker();
     await using client = await RawClient.connect(broker);
     await client.send("/queue/a", "1");
@@ -94,7 +94,7 @@ describe("transactions", () => {
     expect(broker.queueDepth("/queue/a")).toBe(1);
   });
 
-  it("are known to one connection only, and several may be open", async () => {
+  test("are known to one connection only, and several may be open", async () => {
     await using broker = new Broker();
     await using one = await RawClient.connect(broker);
     await using other = await RawClient.connect(broker);
@@ -109,7 +109,7 @@ describe("transactions", () => {
     expect(brief(await other.subscribe("/queue/a"))).toEqual(["2", "1"]);
   });
 
-  it.each([
+  test.each([
     ["BEGIN", { transaction: "open" }, 'ERROR transaction "open" has begun already'],
     ["COMMIT", { transaction: "none" }, 'ERROR there is no transaction "none"'],
     ["ABORT", { transaction: "none" }, 'ERROR there is no transaction "none"'],
@@ -122,7 +122,7 @@ describe("transactions", () => {
     expect(client.ended).toBeDefined();
   });
 
-  it("are bounded as a queue is", async () => {
+  test("are bounded as a queue is", async () => {
     await using broker = new Broker({ store: { messages: 1, bytes: 1000 }, dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     await client.tell("BEGIN", { transaction: "t" });
@@ -133,7 +133,7 @@ describe("transactions", () => {
     expect(brief(await client.tell("SEND", headers, "x"))).toEqual([full]);
   });
 
-  it("are done whole or not at all: without room for all that they send, they are aborted", async () => {
+  test("are done whole or not at all: without room for all that they send, they are aborted", async () => {
     await using broker = new Broker({ store: { messages: 2 }, dialect: "activemq" });
     await using client = await RawClient.connect(broker);
     await client.send("/queue/b", "there");

@@ -1,7 +1,7 @@
 /** What real brokers do against the specification or beside it, and what the client makes of it: on the in-memory broker's dialects. */
 import { describe, expect, test } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.js";
-import { DialClient } from "../../src/client/client.js";
+import { BaseClient } from "../../src/client/client.js";
 import type { ClientOptions } from "../../src/client/options/options.js";
 import type { Status } from "../../src/client/observing/status.js";
 import { ConnectError, ReceiptTimeoutError, ServerError } from "../../src/errors.js";
@@ -12,14 +12,14 @@ type Carrier = (typeof CARRIERS)[number];
 
 interface Pair extends AsyncDisposable {
   readonly broker: Broker;
-  readonly client: DialClient;
+  readonly client: BaseClient;
   readonly statuses: Status[];
 }
 
 /** A client that is connected to a broker of a dialect. */
 async function pair(broker: BrokerOptions, carrier: Carrier = "stream", options: ClientOptions = {}): Promise<Pair> {
   const served = new Broker({ heartBeat: { outgoing: 0, incoming: 0 }, ...broker });
-  const client = new DialClient(served.dialer({ kind: carrier }), { reconnect: () => 0, ...options });
+  const client = new BaseClient(served.dialer({ kind: carrier }), { reconnect: () => 0, ...options });
   const statuses: Status[] = [];
   client.onStatus((status) => statuses.push(status));
   await client.connect();
@@ -93,7 +93,7 @@ describe("an ERROR is not the end", () => {
     "a refused CONNECT is ended by the client: RabbitMQ would leave it open (%s)",
     async (carrier) => {
       await using broker = new Broker({ dialect: "rabbitmq", users: { ann: "secret" } });
-      const client = new DialClient(broker.dialer({ kind: carrier }), { login: "ann", passcode: "wrong" });
+      const client = new BaseClient(broker.dialer({ kind: carrier }), { login: "ann", passcode: "wrong" });
       expect(await failure(client.connect())).toBeInstanceOf(ConnectError);
       await expect.poll(() => broker.connections.length).toBe(0);
     },
@@ -102,7 +102,7 @@ describe("an ERROR is not the end", () => {
   test("one refusal is no reason to stop: a RabbitMQ that has just been started refuses good credentials", async () => {
     await using broker = new Broker({ dialect: "rabbitmq" });
     broker.script({ command: "CONNECT", times: 2, answer: { type: "error", error: { message: "Bad CONNECT" } } });
-    await using client = new DialClient(broker.dial, { retryFirstConnect: true, reconnect: () => 0 });
+    await using client = new BaseClient(broker.dial, { retryFirstConnect: true, reconnect: () => 0 });
     await client.connect();
     expect(client.state).toBe("connected");
   });
@@ -123,7 +123,7 @@ describe("receipts", () => {
 
   test.each(CARRIERS)("are waited for before DISCONNECT: RabbitMQ would send none after it (%s)", async (carrier) => {
     const broker = new Broker({ dialect: "rabbitmq" });
-    const client = new DialClient(broker.dialer({ kind: carrier }));
+    const client = new BaseClient(broker.dialer({ kind: carrier }));
     await client.connect();
     const sent = Array.from({ length: 50 }, () => client.send("/queue/a", "x", { receipt: true }));
     await client.disconnect();

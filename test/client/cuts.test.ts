@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryPair } from "../../src/adapters/memory.js";
 import { Broker, type BrokerConnection, type EndAnswer } from "../../src/broker/index.js";
-import { DialClient } from "../../src/client/client.js";
+import { BaseClient } from "../../src/client/client.js";
 import type { ReconnectPolicy } from "../../src/client/options/reconnect-policy.js";
 import {
   ConnectError,
@@ -42,8 +42,8 @@ class Stage {
     },
   });
   readonly frames: Command[] = [];
-  readonly client: DialClient;
-  readonly responder: DialClient;
+  readonly client: BaseClient;
+  readonly responder: BaseClient;
   readonly outcomes: Outcomes = new Map();
   readonly handled: string[] = [];
   /** What the iterator brought, and was acknowledged. */
@@ -60,9 +60,9 @@ class Stage {
       if (connection !== undefined) this.#ours.add(connection);
       return Promise.resolve(theirs);
     };
-    this.client = new DialClient(dial, { heartBeat: false, reconnect, retryFirstConnect: true });
+    this.client = new BaseClient(dial, { heartBeat: false, reconnect, retryFirstConnect: true });
     this.#reconnects = reconnect !== false;
-    this.responder = new DialClient(this.broker.dial, { heartBeat: false });
+    this.responder = new BaseClient(this.broker.dial, { heartBeat: false });
     this.#countListeners(this.#controller.signal);
   }
 

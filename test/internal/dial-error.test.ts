@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ConnectError } from "../../src/errors.js";
+import { adviceOn } from "../../src/internal/dial-advice.js";
 import { dialError } from "../../src/internal/dial-error.js";
 
 const PEER = "stomp://broker.example:61613";
@@ -64,7 +65,7 @@ describe("dialError", () => {
     ["EMFILE", "what the platform says (EMFILE)"],
   ])("tells what to do about %s", (code, told) => {
     const cause = platformError("what the platform says", code);
-    const error = dialError({ peer: PEER, service: "STOMP" }, cause);
+    const error = dialError({ peer: PEER, service: "STOMP" }, cause, adviceOn);
     expect(error).toBeInstanceOf(ConnectError);
     expect(error).toMatchObject({ code: "connect", stage: "dial", cause });
     expect(error.message).toBe(`could not connect to ${PEER}: ${told}`);
@@ -77,7 +78,7 @@ describe("dialError", () => {
     ],
     ["write EPROTO wrong version number", "it does not speak TLS there (EPROTO); is this its port for TLS?"],
   ])("tells an alert of TLS from an answer that is no TLS: %s", (message, told) => {
-    const error = dialError({ peer: PEER, service: "STOMP" }, platformError(message, "EPROTO"));
+    const error = dialError({ peer: PEER, service: "STOMP" }, platformError(message, "EPROTO"), adviceOn);
     expect(error.message).toBe(`could not connect to ${PEER}: ${told}`);
   });
 
@@ -94,11 +95,13 @@ describe("dialError", () => {
     ["nothing", undefined, "the platform gives no reason"],
     ["null", null, "the platform gives no reason"],
   ])("gives what there is of %s", (_, cause, told) => {
-    expect(dialError({ peer: PEER, service: "STOMP" }, cause).message).toBe(`could not connect to ${PEER}: ${told}`);
+    expect(dialError({ peer: PEER, service: "STOMP" }, cause, adviceOn).message).toBe(
+      `could not connect to ${PEER}: ${told}`,
+    );
   });
 
   test("asks for the service that was expected at the port", () => {
-    const error = dialError({ peer: "ws://h/ws", service: "WebSocket" }, platformError("", "ECONNREFUSED"));
+    const error = dialError({ peer: "ws://h/ws", service: "WebSocket" }, platformError("", "ECONNREFUSED"), adviceOn);
     expect(error.message).toMatch(/is this its WebSocket port\?$/);
   });
 });

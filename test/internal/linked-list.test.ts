@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LinkedList } from "../../src/internal/linked-list.js";
 
 describe("a linked list", () => {
-  it("keeps items in order, and gives the first", () => {
+  test("keeps items in order, and gives the first", () => {
     const list = new LinkedList<number>();
     expect([list.size, list.first, list.last, list.shift()]).toEqual([0, undefined, undefined, undefined]);
     for (const item of [1, 2, 3]) list.push(item);
@@ -10,7 +10,7 @@ describe("a linked list", () => {
     expect([list.first?.value, list.last?.value, list.shift(), list.size]).toEqual([1, 3, 1, 2]);
   });
 
-  it("takes items out of any place", () => {
+  test("takes items out of any place", () => {
     for (const index of [0, 1, 2]) {
       const list = new LinkedList<number>();
       const nodes = [0, 1, 2].map((item) => list.push(item));
@@ -21,7 +21,7 @@ describe("a linked list", () => {
     }
   });
 
-  it("puts items before others", () => {
+  test("puts items before others", () => {
     const list = new LinkedList<string>();
     const c = list.push("c");
     const a = list.insertBefore(c, "a");
@@ -31,7 +31,7 @@ describe("a linked list", () => {
     expect(list.first).toBe(a);
   });
 
-  it("is empty again when all are out, and can be filled again", () => {
+  test("is empty again when all are out, and can be filled again", () => {
     const list = new LinkedList<number>();
     list.remove(list.push(1));
     expect([...list]).toEqual([]);

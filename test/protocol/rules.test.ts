@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { COMMANDS, type Command, isCommandOf, mayHaveBody } from "../../src/protocol/command.js";
 import { DEFAULT_LIMITS, limitsOf } from "../../src/protocol/limits.js";
-import { quirksOf } from "../../src/protocol/quirks.js";
+import { brokerKindOf } from "../../src/protocol/broker-kinds.js";
 import { type Phase, nextPhase } from "../../src/protocol/state.js";
 import { missingHeader, requireHeaders } from "../../src/protocol/validate.js";
 import {
@@ -156,7 +156,7 @@ describe("what brokers do against the specification", () => {
     ["ActiveMQ/5.17.2", "1.1", {}],
     ["not RabbitMQ/3", "1.1", {}],
     [undefined, "1.1", {}],
-  ] as const)("%s in %s: %o", (server, version, quirks) => {
-    expect(quirksOf(server, version)).toEqual(quirks);
+  ] as const)("%s in %s: %o", (server, version, escapes) => {
+    expect(brokerKindOf(server).escapes[version] ?? {}).toEqual(escapes);
   });
 });

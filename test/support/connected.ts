@@ -1,4 +1,4 @@
-import { DialClient } from "../../src/client/client.js";
+import { BaseClient } from "../../src/client/client.js";
 import type { ClientOptions } from "../../src/client/options/options.js";
 import { type ScriptOptions, ScriptedBroker } from "./scripted-broker.js";
 
@@ -6,9 +6,9 @@ import { type ScriptOptions, ScriptedBroker } from "./scripted-broker.js";
 export async function connected(
   script: ScriptOptions = {},
   options: ClientOptions = {},
-): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+): Promise<{ broker: ScriptedBroker; client: BaseClient }> {
   const broker = new ScriptedBroker(script);
-  const client = new DialClient(broker.dial, { heartBeat: false, reconnect: false, ...options });
+  const client = new BaseClient(broker.dial, { heartBeat: false, reconnect: false, ...options });
   await client.connect();
   return { broker, client };
 }

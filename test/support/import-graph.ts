@@ -11,6 +11,7 @@ const PLATFORM_IMPORTS: Readonly<Record<string, { readonly files: readonly strin
   "#websocket": {
     files: [
       "adapters/websocket-platform.node.ts",
+      "adapters/websocket-platform.native.ts",
       "adapters/websocket-platform.web.ts",
       "adapters/websocket-platform.isomorphic.ts",
     ],
@@ -193,11 +194,11 @@ export function importCycles(tree: SourceTree): string[] {
   return cycles;
 }
 
-/** The files of `tree` that are too long, with their lengths. What only re-exports may be as long as it must. */
+/** The files of `tree` with more than `limit` lines, and how many they have. What only re-exports may be as long as it must. */
 export function longFiles(tree: SourceTree, limit: number): string[] {
   return [...tree].flatMap(([path, text]) => {
     const lines = text.trimEnd().split("\n").length;
-    return lines < limit || onlyExports(path, text) ? [] : [`${path} has ${lines} lines, limit is ${limit}`];
+    return lines <= limit || onlyExports(path, text) ? [] : [`${path} has ${lines} lines, limit is ${limit}`];
   });
 }
 

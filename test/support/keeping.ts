@@ -1,6 +1,6 @@
 /** Clients that send at least once. */
 import { vi } from "vitest";
-import { DialClient } from "../../src/client/client.js";
+import { BaseClient } from "../../src/client/client.js";
 import type { ClientOptions } from "../../src/client/options/options.js";
 import type { Status } from "../../src/client/observing/status.js";
 import type { ClientFrame } from "../../src/protocol/index.js";
@@ -12,7 +12,7 @@ const DELAY = 100;
 /** A client that sends at least once, and a broker that confirms and refuses when a test says so. */
 export class Keeping {
   readonly broker: ScriptedBroker;
-  readonly client: DialClient;
+  readonly client: BaseClient;
   /** The bodies that came, session by session. */
   readonly sent: string[][] = [];
   readonly told: Status[] = [];
@@ -27,7 +27,7 @@ export class Keeping {
         onFrame?.(frame, broker);
       },
     });
-    this.client = new DialClient(this.broker.dial, {
+    this.client = new BaseClient(this.broker.dial, {
       heartBeat: false,
       reconnect: () => DELAY,
       delivery: "at-least-once",

@@ -1,88 +1,105 @@
-/** One session over one transport: the only place that holds both, and the heart-beat timer. It is never used again after its end. */
+/**
+ * One session over one transport: the only place that holds both, and the heart-beat timer. It is never used again after its end.
+ *
+ *     new ──connect()──▶ connecting ──CONNECTED──▶ open ──close()──▶ draining ──all waited for──▶ closing ──▶ ended
+ *      │                     │                      │                   │                            │         ▲
+ *      └─────────────────────┴──── refused, lost, silent, abort() ──────┴────────────────────────────┴─────────┘
+ *
+ * While it drains callers may still send; while it closes only DISCONNECT leaves.
+ */
 import {
   ConnectionLostError,
   InvalidStateError,
   type Outcome,
-  ProtocolError,
   type ServerError,
   type StompError,
 } from "../../errors.js";
-import { Deadlines } from "../../internal/deadlines.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
-import {
-  type Body,
-  type ClientCommand,
-  ClientSession,
-  type HeadersInit,
-  type ServerFrame,
-  type Version,
-  headerPairs,
-} from "../../protocol/index.js";
+import { Deadlines } from "../../internal/deadlines.js";
+import { ClientSession, type HeadersInit, type ServerFrame, type Version, headerPairs } from "../../protocol/index.js";
 import type { Transport } from "../../transport.js";
-import type { Counters } from "../observing/metrics.js";
-import type { FrameListeners } from "../observing/frame-listeners.js";
-import { FrameWriter } from "./frame-writer.js";
-import { type HeartBeatHost, HeartBeats } from "./heart-beats.js";
-import type { LoginHeaders } from "../options/credentials.js";
-import type { ResolvedOptions } from "../options/resolved-options.js";
-import { serverErrorOf } from "./server-error.js";
-import type { ConnectionOwner } from "./session-part.js";
 import type { SessionInfo } from "../observing/session-info.js";
-import { Receipts, type ReceiptWait } from "./receipts.js";
+import type { ConnectHeaders } from "../options/credentials.js";
+import type { Environment } from "./environment.js";
+import { FrameWriter } from "./frame-writer.js";
+import { HeartBeats } from "./heart-beats.js";
+import { Intake } from "./intake.js";
+import { type Outgoing, type ReceiptWait, checkReceiptOptions, outgoing } from "./outgoing.js";
+import { Receipts } from "./receipts.js";
+import { type SeenError, lostBecause, serverErrorOf } from "./server-error.js";
 
-/** An end so many ms after an ERROR is its consequence. */
-const SAME_TROUBLE = 5000;
-/** `send` holds back while the transport has more than this to write. */
+/** What a connection reports to its owner. */
+export interface ConnectionOwner {
+  /** A MESSAGE came. */
+  message(frame: ServerFrame): void;
+  /** An ERROR came that concerns no receipt. */
+  serverError(error: ServerError): void;
+  /** The connection has ended; no `reason`: it was closed in order by `close`. Called once. */
+  ended(reason: StompError | undefined): void;
+}
+
+/** How a connection is closed. */
+export interface CloseOptions {
+  /** More headers of DISCONNECT. */
+  readonly headers: HeadersInit;
+  /** How long all of it may take, in ms. */
+  readonly timeout: number;
+  /** What is waited for before DISCONNECT, while frames may still be sent. */
+  readonly drain?: () => Promise<void>;
+  /** Called when that is done: no more frames may be sent. */
+  readonly closing: () => void;
+}
+
+type State =
+  | { readonly kind: "new" }
+  | { readonly kind: "connecting"; readonly connected: Deferred<SessionInfo> }
+  | { readonly kind: "open" }
+  | { readonly kind: "draining"; readonly over: Deferred<void> }
+  /** `farewell`: the id of the receipt of DISCONNECT, once that is sent. */
+  | { readonly kind: "closing"; readonly over: Deferred<void>; readonly farewell: string | undefined }
+  | { readonly kind: "ended"; readonly reason: StompError | undefined };
+
+/** `send` waits while the transport has more bytes than this to write. */
 const HIGH_WATER = 1_048_576;
 const DONE: Promise<void> = Promise.resolve();
+const NO_WAIT: ReceiptWait = {};
 
 /** A session that is being established, then lives, then has ended. */
 export class Connection {
   readonly #transport: Transport;
-  readonly #options: ResolvedOptions;
+  readonly #environment: Environment;
   readonly #owner: ConnectionOwner;
-  readonly #tap: FrameListeners;
-  readonly #counters: Counters;
   readonly #session: ClientSession;
   readonly #writer: FrameWriter;
-  readonly #connected: Deferred<SessionInfo> = deferred();
+  readonly #intake: Intake;
   readonly #receipts = new Receipts(() => {
-    this.#holdOrRead();
+    this.#intake.holdOrRead();
   });
+  #state: State = { kind: "new" };
   #heartBeats: HeartBeats | undefined;
   #server: string | undefined;
-  #state: "open" | "closing" | "ended" = "open";
-  #isClosing = false;
-  /** The id of the receipt of DISCONNECT, once that is sent. */
-  #farewell: string | undefined;
-  #reason: StompError | undefined;
-  #lastError: { readonly error: ServerError; readonly at: number } | undefined;
-  #whenEnded: Deferred<void> = deferred();
-  #wantsHold = false;
-  #held = false;
-  #transportEnded = false;
+  #lastError: SeenError | undefined;
 
-  constructor(
-    transport: Transport,
-    options: ResolvedOptions,
-    owner: ConnectionOwner,
-    tap: FrameListeners,
-    counters: Counters,
-  ) {
+  constructor(transport: Transport, environment: Environment, owner: ConnectionOwner) {
     this.#transport = transport;
-    this.#counters = counters;
-    this.#options = options;
+    this.#environment = environment;
     this.#owner = owner;
-    this.#tap = tap;
-    this.#session = new ClientSession({
-      versions: options.versions,
-      heartBeat: options.heartBeat,
-      strict: options.strict,
-      escapeConnect: options.escapeConnect,
-      limits: options.limits,
+    this.#session = new ClientSession(environment.options);
+    this.#writer = new FrameWriter(transport, this.#session, environment);
+    this.#intake = new Intake(transport, this.#session, environment.counters, {
+      // A receipt that is awaited might never come.
+      mayHold: () => this.#receipts.size === 0 && this.isOpen,
+      frame: (frame) => {
+        this.#dispatch(frame);
+      },
+      beat: () => {
+        environment.status.tell({ type: "heart-beat" });
+      },
+      released: () => this.#heartBeats?.received(),
+      failed: (error) => {
+        this.#end(error);
+      },
     });
-    this.#writer = new FrameWriter(transport, this.#session, tap, counters);
-    this.#connected.promise.catch(() => undefined); // whoever waits has it from `connect`
   }
 
   /** The peer, for messages to people. */
@@ -90,22 +107,23 @@ export class Connection {
     return this.#transport.peer;
   }
 
-  /** Whether frames may be sent. */
+  /** Whether callers may send frames. */
   get isOpen(): boolean {
-    return this.#state === "open";
+    const { kind } = this.#state;
+    return kind !== "closing" && kind !== "ended";
   }
 
-  /** Receipts that are waited for. */
+  /** How many receipts are waited for. */
   get receiptsPending(): number {
     return this.#receipts.size;
   }
 
-  /** Octets handed to the transport and not yet written. */
+  /** How many bytes were handed to the transport and are not yet written. */
   get buffered(): number {
     return this.#transport.buffered;
   }
 
-  /** Whether the transport has so much to write that whoever sends should wait until it has drained. */
+  /** Whether the transport has so much to write that callers should wait until it has drained. */
   get isCrowded(): boolean {
     return this.#transport.buffered > HIGH_WATER;
   }
@@ -120,9 +138,11 @@ export class Connection {
     return this.#session.version ?? "1.0";
   }
 
-  /** Say CONNECT. Resolves at CONNECTED; rejects with the ServerError, ProtocolError or end that came instead. */
-  connect(given: LoginHeaders): Promise<SessionInfo> {
-    const write = this.#writer.connect(given);
+  /** Send CONNECT. Resolves at CONNECTED; rejects with the ServerError, ProtocolError or end that came instead. */
+  connect(headers: ConnectHeaders): Promise<SessionInfo> {
+    const write = this.#writer.connect(headers); // it may throw: then nothing has begun
+    const connected = deferred<SessionInfo>();
+    this.#state = { kind: "connecting", connected };
     this.#transport.start({
       data: (chunk) => {
         this.#receive(chunk);
@@ -132,33 +152,30 @@ export class Connection {
       },
     });
     write();
-    return this.#connected.promise;
+    return connected.promise;
   }
 
   /**
    * Send a frame. Resolves when it is handed to the transport and the transport has not too much to write; with `receipt`
    * when the broker has confirmed it.
    *
-   * @throws TypeError, RangeError or InvalidStateError before a byte leaves.
+   * @throws TypeError, RangeError, InvalidStateError or the signal's reason, before a byte leaves.
    */
-  send(
-    command: ClientCommand,
-    headers: HeadersInit,
-    body: Body,
-    contentLength: boolean,
-    receipt?: ReceiptWait,
-  ): Promise<void> {
-    if (receipt !== undefined && this.#receipts.has(receipt.id)) {
-      throw new InvalidStateError(
-        `receipt ${JSON.stringify(receipt.id)} is being waited for: its id cannot be used again yet`,
-      );
+  send(frame: Outgoing, wait: ReceiptWait = NO_WAIT): Promise<void> {
+    checkReceiptOptions(wait);
+    const { receipt } = wait;
+    if (receipt === undefined || receipt === false) {
+      this.#write(frame);
+      return this.isCrowded ? this.#whenWritten() : DONE;
     }
-    this.#write(command, headers, body, contentLength);
-    if (receipt !== undefined) return this.#receipts.wait(receipt);
-    if (!this.isCrowded) return DONE;
-    return this.drained().then(() => {
-      if (this.#state === "ended" && this.#reason !== undefined) throw this.lostError("unknown");
-    });
+    const id = receipt === true ? this.#environment.ids.next("receipt") : receipt;
+    if (this.#receipts.has(id)) {
+      throw new InvalidStateError(`receipt ${JSON.stringify(id)} is being waited for: its id cannot be used again yet`);
+    }
+    frame.headers.push(["receipt", id]);
+    this.#write(frame);
+    const { timeout = this.#environment.options.receiptTimeout, signal, isOptional, waiter } = wait;
+    return this.#receipts.wait(id, frame, { timeout, signal }, isOptional, waiter);
   }
 
   /** Resolves once the transport has not too much to write, or has ended. */
@@ -166,49 +183,41 @@ export class Connection {
     return this.#transport.drained();
   }
 
-  /** A receipt will not come, or is not waited for any longer: whoever waits for it is given `reason`. */
+  /** A receipt will not come, or is not waited for any longer: whoever waits for it gets `reason`. */
   abandonReceipt(id: string, reason: unknown): void {
     this.#receipts.refuse(id, reason);
   }
 
-  /** Ask for the peer to be held back, or not any more. It is not while a receipt is awaited: that might never come. */
+  /** Ask for the peer to be held back, or not any more. It is not while a receipt is awaited, which might never come. */
   hold(wanted: boolean): void {
-    this.#wantsHold = wanted;
-    this.#holdOrRead();
+    this.#intake.hold(wanted);
   }
 
   /**
-   * End in order: wait for what is `before` it, one after the other, and for pending receipts, say DISCONNECT, wait for its
-   * receipt (over WebSocket its close counts as one), close the transport. All within `timeout` ms and the transport's own
-   * bound. Rejects with TypeError when the version cannot express `headers`, once it has closed without DISCONNECT.
+   * End in order: drain, wait for pending receipts, send DISCONNECT, wait for its receipt (over WebSocket the close counts as one),
+   * close the transport. All within `timeout` ms and the transport's own bound. Rejects with TypeError when the version cannot express
+   * `headers`, once the transport has closed without DISCONNECT.
    */
-  async close(
-    receiptId: string,
-    headers: HeadersInit,
-    timeout: number,
-    before: readonly (() => Promise<void> | void)[] = [],
-  ): Promise<void> {
-    if (this.#isClosing || this.#state === "ended") return this.#whenEnded.promise;
-    this.#isClosing = true;
-    const wait = deferred<void>();
+  async close({ headers, timeout, drain, closing }: CloseOptions): Promise<void> {
+    const state = this.#state;
+    if (state.kind === "ended") return;
+    if (state.kind === "draining" || state.kind === "closing") return state.over.promise;
+    const over = deferred<void>();
+    const late = deferred<void>();
     const deadline = new Deadlines<"close">(() => {
-      wait.resolve();
+      late.resolve();
     });
+    const unlessOver = (step: Promise<unknown> | undefined): Promise<unknown> =>
+      Promise.race([step, late.promise, over.promise]);
+    this.#state = { kind: "draining", over };
     deadline.set("close", timeout);
-    const unlessOver = (step: Promise<unknown> | void): Promise<unknown> =>
-      Promise.race([step, wait.promise, this.#whenEnded.promise]);
-    for (const step of before) await unlessOver(step());
-    if (!this.#hasEnded()) this.#state = "closing";
-    this.#holdOrRead();
+    await unlessOver(drain?.());
+    closing();
+    if (this.isOpen) this.#state = { kind: "closing", over, farewell: undefined };
+    this.#intake.holdOrRead();
     await unlessOver(this.#receipts.whenComplete());
     try {
-      if (!this.#hasEnded()) {
-        const awaited = { id: receiptId, what: "DISCONNECT", timeout: Infinity, signal: undefined };
-        this.#farewell = receiptId;
-        const receipt = this.#receipts.wait(awaited).catch(() => undefined);
-        this.#write("DISCONNECT", [...headerPairs(headers), ["receipt", receiptId]], "", true);
-        await unlessOver(receipt);
-      }
+      if (!this.#hasEnded()) await unlessOver(this.#sayDisconnect(headers, over));
     } finally {
       deadline.clear();
       this.#heartBeats?.stop();
@@ -224,57 +233,50 @@ export class Connection {
 
   /** The error of a call that the end of this connection concerns. */
   lostError(outcome: Outcome): ConnectionLostError {
-    const reason = this.#reason;
+    const reason = this.#state.kind === "ended" ? this.#state.reason : undefined;
     const why = reason === undefined ? "it was closed" : reason.message;
     return new ConnectionLostError(`not connected: ${why}`, outcome, reason === undefined ? {} : { cause: reason });
   }
 
-  #write(command: ClientCommand, headers: HeadersInit, body: Body, contentLength: boolean): void {
-    this.#writer.write(command, headers, body, contentLength);
+  #write(frame: Outgoing): void {
+    this.#writer.write(frame);
     this.#heartBeats?.sent();
   }
 
-  #receive(chunk: Uint8Array | string): void {
-    if (this.#state === "ended") return;
-    this.#heartBeats?.received();
-    this.#counters.bytesReceived += chunk.length;
-    const before = this.#session.eols;
-    this.#session.push(chunk);
-    this.#deliver();
-    const beats = this.#session.eols - before;
-    if (beats > 0 && isBeats(chunk)) {
-      this.#counters.heartBeatsReceived += beats;
-      this.#owner.heartBeat();
-    }
+  async #whenWritten(): Promise<void> {
+    await this.drained();
+    if (this.#state.kind === "ended" && this.#state.reason !== undefined) throw this.lostError("unknown");
   }
 
-  /** Deliver what has arrived, one frame at a time, until the owner asks to be spared. */
-  #deliver(): void {
-    try {
-      while (!this.#held && !this.#hasEnded()) {
-        const frame = this.#session.next();
-        if (frame === undefined) return;
-        this.#counters.framesReceived++;
-        this.#tap.received(frame);
-        this.#dispatch(frame);
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#end(error);
-    }
+  /** Send DISCONNECT. Resolves when it is answered; a connection that ends instead is no error. */
+  #sayDisconnect(headers: HeadersInit, over: Deferred<void>): Promise<void> {
+    const farewell = this.#environment.ids.next("receipt");
+    const frame = outgoing("DISCONNECT", undefined, [...headerPairs(headers), ["receipt", farewell]]);
+    this.#state = { kind: "closing", over, farewell };
+    const wait = this.#receipts.wait(farewell, frame, { timeout: Infinity, signal: undefined });
+    const answered = wait.catch(() => undefined);
+    this.#write(frame);
+    return answered;
+  }
+
+  #receive(chunk: Uint8Array | string): void {
+    this.#heartBeats?.received();
+    this.#intake.receive(chunk);
   }
 
   #dispatch(frame: ServerFrame): void {
+    const { frames, counters } = this.#environment;
+    frames.received(frame);
     switch (frame.command) {
       case "MESSAGE":
-        this.#counters.messagesReceived++;
+        counters.messagesReceived++;
         this.#owner.message(frame);
         break;
       case "RECEIPT":
         this.#receipts.settle(frame.headers.get("receipt-id") ?? "");
         break;
       case "ERROR":
-        this.#counters.errorsReceived++;
+        counters.errorsReceived++;
         this.#serverError(frame);
         break;
       case "CONNECTED":
@@ -284,32 +286,30 @@ export class Connection {
   }
 
   #established(frame: ServerFrame): void {
+    const state = this.#state;
+    if (state.kind !== "connecting") return;
     const { heartBeat } = this.#session;
-    this.#heartBeats = new HeartBeats(heartBeat, this.#options.heartBeatTolerance, this.#heartBeatHost());
-    const server = frame.headers.get("server");
-    this.#server = server;
-    const session = frame.headers.get("session");
-    this.#connected.resolve({ version: this.version, server, session, heartBeat });
-  }
-
-  #heartBeatHost(): HeartBeatHost {
-    return {
+    this.#state = { kind: "open" };
+    this.#heartBeats = new HeartBeats(heartBeat, this.#environment, {
       peer: this.peer,
-      isHeld: () => this.#held,
+      isHeld: () => this.#intake.isHeld,
       beat: () => {
         this.#writer.beat();
       },
       silent: (error) => {
-        this.#counters.heartBeatsMissed++;
-        this.#owner.silent(error.silence);
         this.#end(error);
       },
-    };
+    });
+    this.#server = frame.headers.get("server");
+    const session = frame.headers.get("session");
+    state.connected.resolve({ version: this.version, server: this.#server, session, heartBeat });
   }
 
   #serverError(frame: ServerFrame): void {
-    // DISCONNECT is answered, and all is said. Spring's relay goes on to tell that its own connection has ended.
-    if (this.#farewell !== undefined && !this.#receipts.has(this.#farewell)) return;
+    const state = this.#state;
+    const farewell = state.kind === "closing" ? state.farewell : undefined;
+    // DISCONNECT is answered, and all is said. Spring's relay still reports that its own connection has ended.
+    if (farewell !== undefined && !this.#receipts.has(farewell)) return;
     const error = serverErrorOf(frame);
     if (this.#session.phase === "refused") {
       this.#end(error);
@@ -322,74 +322,27 @@ export class Connection {
 
   /** The transport has ended. */
   #closed(transportReason: Error | undefined): void {
-    this.#transportEnded = true;
-    this.#held = false; // what has arrived is delivered before the end
-    this.#deliver();
-    if (this.#hasEnded()) return;
-    if (this.#state === "closing") {
-      this.#end(undefined);
-      return;
-    }
-    const said = this.#lastError;
-    // An ERROR of long ago has nothing to do with the end.
-    let cause: unknown =
-      said !== undefined && performance.now() - said.at < SAME_TROUBLE ? said.error : transportReason;
-    try {
-      this.#session.end();
-    } catch (error) {
-      cause ??= error;
-    }
-    const why = cause instanceof Error ? cause.message : "the peer closed the connection";
-    this.#end(
-      new ConnectionLostError(
-        `connection to ${this.peer} lost: ${why}`,
-        "unknown",
-        cause === undefined ? {} : { cause },
-      ),
-    );
+    this.#intake.finish();
+    if (this.#state.kind === "ended") return;
+    if (this.#state.kind === "closing") this.#end(undefined);
+    else this.#end(lostBecause(this.peer, transportReason, this.#lastError, this.#session));
   }
 
   #end(reason: StompError | undefined): void {
-    if (this.#state === "ended") return;
-    const closing = this.#state === "closing";
-    this.#state = "ended";
-    this.#reason = reason;
+    const before = this.#state;
+    if (before.kind === "ended") return;
+    this.#state = { kind: "ended", reason };
+    this.#intake.stop();
     this.#heartBeats?.stop();
     const lost = reason ?? new ConnectionLostError(`connection to ${this.peer} closed`, "unknown");
-    this.#receipts.lose(lost, "unknown");
-    this.#connected.reject(lost);
+    this.#receipts.lose(lost);
+    if (before.kind === "connecting") before.connected.reject(lost);
     if (reason !== undefined) this.#transport.abort(reason);
-    this.#owner.ended(closing ? undefined : reason);
-    this.#whenEnded.resolve();
+    this.#owner.ended(before.kind === "closing" ? undefined : reason);
+    if (before.kind === "draining" || before.kind === "closing") before.over.resolve();
   }
 
   #hasEnded(): boolean {
-    return this.#state === "ended";
+    return this.#state.kind === "ended";
   }
-
-  #holdOrRead(): void {
-    if (this.#transportEnded || this.#transport.pause === undefined) return;
-    const hold = this.#wantsHold && this.#receipts.size === 0 && this.#state === "open";
-    if (hold === this.#held) return;
-    this.#held = hold;
-    if (hold) {
-      this.#transport.pause();
-      return;
-    }
-    this.#heartBeats?.received(); // we did not listen: the peer was not silent
-    this.#transport.resume?.();
-    // Not at once: whoever has made room is in the midst of taking a message.
-    queueMicrotask(() => {
-      this.#deliver();
-    });
-  }
-}
-
-/** Whether there is nothing in a chunk but EOLs: RabbitMQ writes one after each frame, which is no heart-beat. */
-function isBeats(chunk: Uint8Array | string): boolean {
-  for (let i = 0; i < chunk.length; i++) {
-    const unit = typeof chunk === "string" ? chunk.charCodeAt(i) : chunk[i];
-    if (unit !== 0x0a && unit !== 0x0d) return false;
-  }
-  return true;
 }

@@ -1,42 +1,37 @@
 /** Writes frames to a transport. */
-import {
-  type Body,
-  type ClientCommand,
-  type ClientSession,
-  HEART_BEAT,
-  type HeadersInit,
-  utf8Text,
-} from "../../protocol/index.js";
+import { type ClientCommand, type ClientSession, HEART_BEAT, utf8Text } from "../../protocol/index.js";
 import { utf8Octets } from "../../protocol/encoder.js";
 import type { Transport } from "../../transport.js";
 import type { Counters } from "../observing/metrics.js";
 import type { FrameListeners } from "../observing/frame-listeners.js";
-import type { LoginHeaders } from "../options/credentials.js";
+import type { ConnectHeaders } from "../options/credentials.js";
+import type { Environment } from "./environment.js";
+import type { Outgoing, Pairs } from "./outgoing.js";
 
-/** A body of octets of this size or more is written after its head to a stream, without being copied. */
+/** A body of bytes of this size or more is written to a stream after its head, without being copied. */
 const LARGE_BODY = 16_384;
 
-/** Encodes what a session says and hands it to its transport, counted, and shown to who watches. */
+/** Encodes what a session says and hands it to its transport, counts it, and shows it to frame listeners. */
 export class FrameWriter {
   readonly #transport: Transport;
   readonly #session: ClientSession;
-  readonly #tap: FrameListeners;
+  readonly #frames: FrameListeners;
   readonly #counters: Counters;
 
-  constructor(transport: Transport, session: ClientSession, tap: FrameListeners, counters: Counters) {
+  constructor(transport: Transport, session: ClientSession, { frames, counters }: Environment) {
     this.#transport = transport;
     this.#session = session;
-    this.#tap = tap;
+    this.#frames = frames;
     this.#counters = counters;
   }
 
-  /** Encode CONNECT. What is returned writes it: a caller may have to get ready to be answered before. */
-  connect(headers: LoginHeaders): () => void {
+  /** Encode CONNECT. The function it returns writes it: the caller must be ready for the answer first. */
+  connect(headers: ConnectHeaders): () => void {
     const pairs = this.#session.connectHeaders(headers);
     const frame = this.#session.connect(headers);
     return () => {
       this.#counters.framesSent++;
-      this.#tap.sent("CONNECT", pairs, "");
+      this.#frames.sent("CONNECT", pairs, "");
       this.#put(frame);
     };
   }
@@ -46,12 +41,12 @@ export class FrameWriter {
    *
    * @throws TypeError, RangeError or InvalidStateError before a byte leaves.
    */
-  write(command: ClientCommand, headers: HeadersInit, body: Body, contentLength: boolean): void {
+  write({ command, headers, body, contentLength }: Outgoing): void {
     if (typeof body !== "string") this.#writeBytes(command, headers, body, contentLength);
     else this.#put(this.#session.encode(command, headers, body, contentLength));
     this.#counters.framesSent++;
     if (command === "SEND") this.#counters.messagesSent++;
-    this.#tap.sent(command, headers, body);
+    this.#frames.sent(command, headers, body);
   }
 
   /** Write a heart-beat. */
@@ -60,12 +55,7 @@ export class FrameWriter {
     this.#put(HEART_BEAT);
   }
 
-  #writeBytes(
-    command: ClientCommand,
-    headers: HeadersInit,
-    body: Uint8Array | ArrayBuffer,
-    contentLength: boolean,
-  ): void {
+  #writeBytes(command: ClientCommand, headers: Pairs, body: Uint8Array | ArrayBuffer, contentLength: boolean): void {
     const bytes = body instanceof Uint8Array ? body : new Uint8Array(body);
     if (this.#transport.kind === "messages") {
       // ActiveMQ takes text messages only: binary ones are for what is no text.

@@ -3,12 +3,13 @@ import { backgroundTimer } from "#page";
 import { HeartBeatError } from "../../errors.js";
 import { LONGEST_DELAY } from "../../internal/duration.js";
 import { type HeartBeat, HeartBeatMonitor } from "../../protocol/index.js";
+import type { Environment } from "./environment.js";
 
 /** What heart-beats need of their connection. */
 export interface HeartBeatHost {
-  /** The peer, for messages to people. */
+  /** Names the peer in error messages. */
   readonly peer: string;
-  /** Whether the peer is held back: then its silence is ours. */
+  /** Whether the peer is held back: then its silence is our doing. */
   isHeld(): boolean;
   /** Send a heart-beat. */
   beat(): void;
@@ -19,21 +20,23 @@ export interface HeartBeatHost {
 /** Sends heart-beats when nothing else was sent, and notices a silent peer. Runs until `stop`. */
 export class HeartBeats {
   readonly #agreed: HeartBeat;
+  readonly #environment: Environment;
   readonly #host: HeartBeatHost;
   readonly #monitor: HeartBeatMonitor;
   #cancelTimer: (() => void) | undefined;
 
-  /** Starts at once. `agreed` in ms; a peer is silent for too long after what was agreed times `tolerance`. */
-  constructor(agreed: HeartBeat, tolerance: number, host: HeartBeatHost) {
+  /** Starts at once. `agreed` in ms. */
+  constructor(agreed: HeartBeat, environment: Environment, host: HeartBeatHost) {
     this.#agreed = agreed;
+    this.#environment = environment;
     this.#host = host;
-    this.#monitor = new HeartBeatMonitor(agreed, tolerance, performance.now());
+    this.#monitor = new HeartBeatMonitor(agreed, environment.options.heartBeatTolerance, performance.now());
     this.#check();
   }
 
   /** Something was sent. */
   sent(): void {
-    // The clock is not asked for nothing: with many small frames that would be felt.
+    // Reading the clock for each of many small frames would cost noticeable time.
     if (this.#agreed.outgoing > 0) this.#monitor.sent(performance.now());
   }
 
@@ -54,15 +57,17 @@ export class HeartBeats {
     const { send, silence, next } = this.#monitor.check(now);
     if (silence !== undefined) {
       const message = `nothing came from ${this.#host.peer} for ${Math.round(silence)} ms, heart-beats were agreed every ${this.#agreed.incoming} ms`;
+      this.#environment.counters.heartBeatsMissed++;
+      this.#environment.status.tell({ type: "heart-beat-missed", silence });
       this.#host.silent(new HeartBeatError(message, silence));
       return;
     }
     if (next !== Infinity) {
-      // Rounded up: before the time has come, nothing is due. Not long enough is no harm, the check only finds nothing.
+      // Rounded up: before the time has come, nothing is due. A timer that is early does no harm: the check finds nothing to do.
       const delay = Math.min(LONGEST_DELAY, Math.max(1, Math.ceil(next - now)));
       this.#cancelTimer = backgroundTimer(() => this.#check(), delay);
     }
-    // Last: what it meets may stop us.
+    // Last: sending may stop us.
     if (send) this.#host.beat();
   }
 }

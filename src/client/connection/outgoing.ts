@@ -1,52 +1,64 @@
-/** Options that all calls share which send a frame. */
+/** A frame that is to be sent, and how a call waits for its receipt. */
+import type { Deferred } from "../../internal/deferred.js";
 import { checkTimeout } from "../../internal/duration.js";
-import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "../../protocol/index.js";
+import {
+  type Body,
+  type ClientCommand,
+  type HeadersInit,
+  type HeaderValue,
+  hasHeader,
+  headerPairs,
+} from "../../protocol/index.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
-import type { ReceiptWait } from "./receipts.js";
 
-/** Makes ids that no other frame of this client has. */
-export class Ids {
-  #last = 0;
+/** Header pairs of a frame. */
+export type Pairs = (readonly [name: string, value: HeaderValue | undefined])[];
 
-  /** The next id with this prefix. */
-  next(prefix: string): string {
-    this.#last++;
-    return `${prefix}-${this.#last}`;
-  }
+/** A frame that is to be sent. */
+export interface Outgoing {
+  readonly command: ClientCommand;
+  /** Its headers, except `receipt`, which is added when the frame is sent. The list belongs to the frame. */
+  readonly headers: Pairs;
+  readonly body: Body;
+  /** Whether to write `content-length`. */
+  readonly contentLength: boolean;
+  /** What errors name: the destination or the transaction that the frame is about. */
+  readonly about: string | undefined;
+}
+
+/** How a part of the client waits for the receipt of a frame. */
+export interface ReceiptWait extends ReceiptOptions {
+  /** The session may end in order before it comes: a broker that answers no receipts must not delay that. @default false */
+  readonly isOptional?: boolean;
+  /** Is settled at once, where the microtasks of a promise would be too late. @default a promise of its own */
+  readonly waiter?: Deferred<void>;
+}
+
+/** Make a frame without a body. */
+export function outgoing(command: ClientCommand, about: string | undefined, headers: Pairs): Outgoing {
+  return { command, headers, body: "", contentLength: true, about };
+}
+
+const PREPOSITIONS: Partial<Record<ClientCommand, string>> = { SEND: "to", SUBSCRIBE: "to", ACK: "on", NACK: "on" };
+
+/** The frame as errors call it: `SEND to /queue/a`, `COMMIT of tx-1`. */
+export function nameOf({ command, about, headers }: Outgoing): string {
+  if (about === undefined) return command;
+  const name = `${command} ${PREPOSITIONS[command] ?? "of"} ${about}`;
+  const transaction = command === "SEND" && headers.find(([header]) => header === "transaction");
+  return transaction ? `${name} in ${String(transaction[1])}` : name;
 }
 
 /**
- * What is to be waited for after a frame is sent; `undefined`: nothing.
+ * Check how a call waits.
  *
  * @throws signal.reason when it is aborted already; RangeError or TypeError for wrong options.
  */
-export function receiptWait(
-  options: ReceiptOptions & { readonly receipt: true | string },
-  what: string,
-  defaultTimeout: number,
-  ids: Ids,
-): ReceiptWait;
-export function receiptWait(
-  options: ReceiptOptions,
-  what: string,
-  defaultTimeout: number,
-  ids: Ids,
-): ReceiptWait | undefined;
-export function receiptWait(
-  { receipt, timeout, signal }: ReceiptOptions,
-  what: string,
-  defaultTimeout: number,
-  ids: Ids,
-): ReceiptWait | undefined {
+export function checkReceiptOptions({ receipt, timeout, signal }: ReceiptOptions): void {
   signal?.throwIfAborted();
-  const wait = timeout === undefined ? defaultTimeout : checkTimeout("timeout", timeout);
-  if (receipt === undefined || receipt === false) return undefined;
+  if (timeout !== undefined) checkTimeout("timeout", timeout);
   if (receipt === "") throw new TypeError("receipt must be true or an id that is not empty");
-  return { id: receipt === true ? ids.next("receipt") : receipt, what, timeout: wait, signal };
 }
-
-/** Pairs of headers, for a frame. */
-export type Pairs = (readonly [name: string, value: HeaderValue | undefined])[];
 
 /**
  * Add a caller's headers to those that a call writes itself. `own`: names that have an argument or option of their own.
@@ -64,4 +76,20 @@ export function addHeaders(
     if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of ${command} is an argument of its own`);
   }
   for (const pair of headerPairs(headers)) pairs.push(pair);
+}
+
+/** @throws TypeError unless `destination` is a string that is not empty. */
+export function checkDestination(destination: unknown): void {
+  if (typeof destination !== "string" || destination === "") {
+    throw new TypeError("destination must be a string that is not empty");
+  }
+}
+
+/** @throws TypeError unless `body` is one that can be sent. */
+export function checkBody(body: Body): void {
+  if (typeof body === "string" || body instanceof Uint8Array || body instanceof ArrayBuffer) return;
+  const kind = body === null ? "null" : typeof body;
+  throw new TypeError(
+    `body must be a string, Uint8Array or ArrayBuffer, not ${kind}; JSON.stringify makes a string of an object`,
+  );
 }

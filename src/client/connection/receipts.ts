@@ -1,129 +1,78 @@
 /** The receipts that a connection waits for. */
-import { ConnectionLostError, type Outcome, ReceiptTimeoutError, type StompError } from "../../errors.js";
-import { Deadlines } from "../../internal/deadlines.js";
+import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
-
-/** Which receipt is waited for, how long, and what else ends the wait. */
-export interface ReceiptWait {
-  readonly id: string;
-  /** Names the frame in messages. */
-  readonly what: string;
-  /** In ms; perhaps `Infinity`. */
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
-  /** Whether the session may end in order before it comes: a broker that answers no receipts is not to delay that. @default false */
-  readonly isOptional?: boolean;
-  /** Is settled at once, where the microtasks of a promise would be too late. @default a promise of its own */
-  readonly waiter?: Deferred<void>;
-}
+import { type WaitLimits, Waits } from "../../internal/waits.js";
+import { type Outgoing, nameOf } from "./outgoing.js";
 
 interface Pending {
-  readonly waiter: Deferred<void>;
-  readonly what: string;
+  readonly frame: Outgoing;
+  /** In ms. */
   readonly timeout: number;
   readonly isOptional: boolean;
-  readonly unlisten: (() => void) | undefined;
 }
 
 /**
  * Receipts by id. Each ends in one of: its RECEIPT, an ERROR that names it, its time-out, its signal, or the end of the
- * connection. A RECEIPT settles no other receipt, for brokers send them in any order.
+ * connection. A RECEIPT settles no other receipt, because brokers send them in any order.
  */
 export class Receipts {
-  readonly #pending = new Map<string, Pending>();
-  readonly #deadlines = new Deadlines<string>((id) => {
-    this.#expire(id);
-  });
-  readonly #changed: () => void;
-  /** How many there are that are not optional, and who waits for there to be none. */
+  readonly #waits: Waits<void, Pending>;
+  /** How many are not optional, and who waits for there to be none. */
   #required = 0;
   #whenComplete: Deferred<void> | undefined;
 
-  /** `changed` is called when the first receipt is waited for, and when the last one is settled. */
+  /** `changed` is called when the first receipt is waited for, and when the last one has ended. */
   constructor(changed: () => void) {
-    this.#changed = changed;
+    this.#waits = new Waits({
+      expired: (id, { frame, timeout }) =>
+        new ReceiptTimeoutError(`no receipt of ${nameOf(frame)} within ${timeout} ms`, id, timeout),
+      ended: ({ isOptional }) => {
+        if (isOptional || --this.#required > 0) return;
+        this.#whenComplete?.resolve();
+        this.#whenComplete = undefined;
+      },
+      changed,
+    });
   }
 
   /** How many are waited for. */
   get size(): number {
-    return this.#pending.size;
+    return this.#waits.size;
   }
 
   /** Whether `id` is waited for. */
   has(id: string): boolean {
-    return this.#pending.has(id);
+    return this.#waits.has(id);
   }
 
-  /** Wait for a receipt. */
-  wait({ id, what, timeout, signal, isOptional = false, waiter = deferred() }: ReceiptWait): Promise<void> {
-    let unlisten: (() => void) | undefined;
-    if (signal !== undefined) {
-      const aborted = (): void => {
-        this.#take(id)?.waiter.reject(signal.reason);
-      };
-      signal.addEventListener("abort", aborted, { once: true });
-      unlisten = () => {
-        signal.removeEventListener("abort", aborted);
-      };
-    }
-    this.#pending.set(id, { waiter, what, timeout, isOptional, unlisten });
+  /** Wait for the receipt of a frame. `isOptional`: {@link Receipts.whenComplete} does not wait for it. */
+  wait(id: string, frame: Outgoing, limits: WaitLimits, isOptional = false, waiter?: Deferred<void>): Promise<void> {
     if (!isOptional) this.#required++;
-    this.#deadlines.set(id, timeout);
-    if (this.#pending.size === 1) this.#changed();
-    return waiter.promise;
+    return this.#waits.begin(id, { frame, timeout: limits.timeout, isOptional }, limits, waiter);
   }
 
-  /** The RECEIPT came. Whether anyone waited for it. */
-  settle(id: string): boolean {
-    const pending = this.#take(id);
-    pending?.waiter.resolve();
-    return pending !== undefined;
+  /** The RECEIPT came. */
+  settle(id: string): void {
+    this.#waits.resolve(id, undefined);
   }
 
-  /** An ERROR names the receipt, or it is known that it will not come. Whether anyone waited for it. */
+  /** An ERROR names the receipt, or it is known that it will not come. Returns whether anyone waited for it. */
   refuse(id: string, error: unknown): boolean {
-    const pending = this.#take(id);
-    pending?.waiter.reject(error);
-    return pending !== undefined;
+    return this.#waits.reject(id, error);
   }
 
   /** The connection has ended: no receipt will come. */
-  lose(reason: StompError, outcome: Outcome): void {
-    for (const id of [...this.#pending.keys()]) {
-      const pending = this.#take(id);
-      pending?.waiter.reject(
-        new ConnectionLostError(`connection lost before the receipt of ${pending.what}: ${reason.message}`, outcome, {
-          cause: reason,
-        }),
-      );
-    }
+  lose(reason: StompError): void {
+    this.#waits.rejectEach(({ frame }) => {
+      const message = `connection lost before the receipt of ${nameOf(frame)}: ${reason.message}`;
+      return new ConnectionLostError(message, "unknown", { cause: reason });
+    });
   }
 
-  /** Resolves when no receipt is waited for but optional ones. */
+  /** Resolves when no receipt is waited for, except optional ones. */
   whenComplete(): Promise<void> {
     if (this.#required === 0) return Promise.resolve();
     this.#whenComplete ??= deferred<void>();
     return this.#whenComplete.promise;
-  }
-
-  #expire(id: string): void {
-    const pending = this.#take(id);
-    pending?.waiter.reject(
-      new ReceiptTimeoutError(`no receipt of ${pending.what} within ${pending.timeout} ms`, id, pending.timeout),
-    );
-  }
-
-  #take(id: string): Pending | undefined {
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return undefined;
-    this.#pending.delete(id);
-    this.#deadlines.delete(id);
-    pending.unlisten?.();
-    if (!pending.isOptional && --this.#required === 0) {
-      this.#whenComplete?.resolve();
-      this.#whenComplete = undefined;
-    }
-    if (this.#pending.size === 0) this.#changed();
-    return pending;
   }
 }

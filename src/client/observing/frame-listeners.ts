@@ -31,7 +31,7 @@ const SECRET = /pass(code|word|phrase)|secret|token|authorization|credential|api
 export class FrameListeners {
   readonly #listeners = new Set<FrameListener>();
 
-  /** Add a listener; what is returned removes it. */
+  /** Add a listener. The function it returns removes it. */
   add(listener: FrameListener): () => void {
     const own: FrameListener = (event) => {
       listener(event);

@@ -34,7 +34,7 @@ export interface LoginSource {
 }
 
 /** The headers of CONNECT. */
-export type LoginHeaders = readonly (readonly [name: string, value: HeaderValue | undefined])[];
+export type ConnectHeaders = readonly (readonly [name: string, value: HeaderValue | undefined])[];
 
 /** Headers of CONNECT that have an option of their own, or are made from one. */
 const OWN_HEADERS = ["login", "passcode", "host", "accept-version", "heart-beat"];
@@ -50,7 +50,7 @@ export function checkConnectHeaders(headers: HeadersInit): void {
  * The headers of CONNECT for an attempt. Rejects with ConnectError (`prepare`) when a function of the user's fails, with
  * TypeError when it gives what is no such thing.
  */
-export async function loginHeaders(source: LoginSource, attempt: AttemptInfo): Promise<LoginHeaders> {
+export async function connectHeaders(source: LoginSource, attempt: AttemptInfo): Promise<ConnectHeaders> {
   const { credentials, headers, host } = source;
   const { login, passcode } =
     typeof credentials === "function" ? checked(await asked("credentials", credentials, attempt)) : credentials;

@@ -171,3 +171,14 @@ export interface ClientOptions {
   /** Carries a context along with messages: a trace, for one. */
   readonly propagation?: Propagation;
 }
+
+/** Options of {@link Client.disconnect}. */
+export interface DisconnectOptions {
+  /**
+   * How long running handlers, pending receipts and the receipt of DISCONNECT are waited for, in ms.
+   * @default ClientOptions.disconnectTimeout
+   */
+  readonly timeout?: number;
+  /** More headers of DISCONNECT. */
+  readonly headers?: HeadersInit;
+}

@@ -8,27 +8,28 @@ import {
   StompError,
 } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
+import { onAbort } from "../../internal/on-abort.js";
 import type { Dial, Transport } from "../../transport.js";
 import type { Connection } from "../connection/connection.js";
 import type { SessionInfo } from "../observing/session-info.js";
-import type { LoginHeaders } from "../options/credentials.js";
+import type { ConnectHeaders } from "../options/credentials.js";
 
 /** What an attempt needs. */
 export interface Attempt {
   readonly dial: Dial;
-  /** Whom it dials, for messages to people. */
+  /** What error messages call it. */
   readonly target: string;
   /** In ms. */
   readonly timeout: number;
   readonly signal: AbortSignal;
-  /** Asks for what CONNECT says. */
-  readonly login: (signal: AbortSignal) => Promise<LoginHeaders>;
+  /** Asks for the headers of CONNECT. */
+  readonly headers: (signal: AbortSignal) => Promise<ConnectHeaders>;
   /** Makes the connection once there is a transport. */
   readonly connectionOver: (transport: Transport) => Connection;
 }
 
-/** An established connection. */
-export interface Established {
+/** A session that is established. */
+export interface Session {
   readonly connection: Connection;
   readonly info: SessionInfo;
 }
@@ -36,8 +37,8 @@ export interface Established {
 /**
  * Connect. Rejects with a ConnectError that tells what to do, or with the signal's reason; then nothing stays open.
  */
-export async function establish(given: Attempt): Promise<Established> {
-  const { dial, target, timeout, signal, login, connectionOver } = given;
+export async function connectOnce(given: Attempt): Promise<Session> {
+  const { dial, target, timeout, signal, headers, connectionOver } = given;
   signal.throwIfAborted();
   const attempt = new AbortController();
   let peer = target;
@@ -45,23 +46,22 @@ export async function establish(given: Attempt): Promise<Established> {
   const deadline = new Deadlines<"connect">(() => {
     attempt.abort(timedOut(stage, peer, timeout));
   });
-  const aborted = (): void => {
+  const unlisten = onAbort(signal, () => {
     attempt.abort(signal.reason);
-  };
-  signal.addEventListener("abort", aborted, { once: true });
+  });
   deadline.set("connect", timeout);
   try {
-    const headers = await unlessAborted(attempt.signal, login);
+    const connectHeaders = await unlessAborted(attempt.signal, headers);
     stage = "dial";
     const transport = await dialled(dial, attempt.signal, target);
     stage = "handshake";
     peer = transport.peer;
     const connection = connectionOver(transport);
-    const info = await handshake(connection, headers, attempt.signal);
+    const info = await handshake(connection, connectHeaders, attempt.signal);
     return { connection, info };
   } finally {
     deadline.clear();
-    signal.removeEventListener("abort", aborted);
+    unlisten();
   }
 }
 
@@ -77,7 +77,7 @@ const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) =
     `no CONNECTED from ${peer} within ${timeout} ms; does a STOMP broker listen there, or a server of another protocol?`,
 };
 
-/** Dial; a dial that does not heed its signal is left alone when it is aborted, and what it brings later is dropped. */
+/** Dial. A dial that ignores its signal is left alone when that aborts, and a transport that it brings later is dropped. */
 async function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Transport> {
   try {
     const transport = await unlessAborted(signal, dial, (late) => {
@@ -96,30 +96,24 @@ function checkTransport(transport: Partial<Transport> | undefined): void {
   if (typeof transport?.start !== "function") throw new TypeError("what the dial gave is no transport");
 }
 
-/** Do something until the signal; what comes later is handed to `late`, and whatever the caller aborted with is thrown, untouched. */
+/** Do something until the signal aborts; then this rejects with the signal's reason, and a result that comes later goes to `late`. */
 function unlessAborted<T>(
   signal: AbortSignal,
   act: (signal: AbortSignal) => Promise<T>,
   late?: (result: T) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const aborted = (): void => {
-      reject(signal.reason as Error); // whatever the caller aborted with
-    };
-    if (signal.aborted) {
-      aborted();
-      return;
-    }
-    signal.addEventListener("abort", aborted, { once: true });
+    if (signal.aborted) throw signal.reason;
+    const unlisten = onAbort(signal, () => {
+      reject(signal.reason);
+    });
     Promise.resolve()
       .then(() => act(signal))
       .then((result) => {
         if (signal.aborted) late?.(result);
         else resolve(result);
       }, reject)
-      .finally(() => {
-        signal.removeEventListener("abort", aborted);
-      });
+      .finally(unlisten);
   });
 }
 
@@ -127,7 +121,7 @@ function dialFailed(target: string, error: unknown): string {
   return `could not connect to ${target}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
-async function handshake(connection: Connection, headers: LoginHeaders, signal: AbortSignal): Promise<SessionInfo> {
+async function handshake(connection: Connection, headers: ConnectHeaders, signal: AbortSignal): Promise<SessionInfo> {
   const aborted = (): void => {
     const reason: unknown = signal.reason;
     connection.abort(
@@ -138,7 +132,7 @@ async function handshake(connection: Connection, headers: LoginHeaders, signal: 
     aborted(); // since the transport came
     throw signal.reason;
   }
-  signal.addEventListener("abort", aborted, { once: true });
+  const unlisten = onAbort(signal, aborted);
   try {
     return await connection.connect(headers);
   } catch (error) {
@@ -146,7 +140,7 @@ async function handshake(connection: Connection, headers: LoginHeaders, signal: 
     connection.abort(error instanceof StompError ? error : new ConnectionLostError(String(error), "not-sent"));
     throw handshakeError(connection.peer, error);
   } finally {
-    signal.removeEventListener("abort", aborted);
+    unlisten();
   }
 }
 

@@ -1,21 +1,33 @@
-/** Whom a client may connect to: several of them, tried one after the other. */
+/** What a client may connect to: dials with names, tried one after the other. */
 import { ConnectError, type StompError } from "../../errors.js";
 import type { Dial } from "../../transport.js";
 
-/** Somewhere to connect to. */
-export interface Endpoint {
-  /** Names it in messages to people; without credentials. */
+/** A dial, and what error messages call it. */
+export interface NamedDial {
+  /** The address for people, without credentials. */
   readonly name: string;
   /** Opens a transport to it. */
   readonly dial: Dial;
 }
 
-/** The endpoints in the order in which they are tried this time. */
-export function inOrder(endpoints: readonly Endpoint[], order: "given" | "shuffled"): readonly Endpoint[] {
-  return order === "shuffled" ? shuffled(endpoints) : endpoints;
+/**
+ * Check what a client is to connect to.
+ *
+ * @throws TypeError when there is none, or one is not a function.
+ */
+export function checkDials(route: Dial | readonly NamedDial[]): readonly NamedDial[] {
+  const dials = typeof route === "function" ? [{ name: "the broker", dial: route }] : route;
+  if (dials.length === 0) throw new TypeError("there must be a target to connect to");
+  for (const { dial } of dials) if (typeof dial !== "function") throw new TypeError("a dial must be a function");
+  return dials;
 }
 
-/** From the one that comes furthest. */
+/** The dials in the order in which they are tried this time. */
+export function inOrder(dials: readonly NamedDial[], order: "given" | "shuffled"): readonly NamedDial[] {
+  return order === "shuffled" ? shuffled(dials) : dials;
+}
+
+/** The stages of an attempt, the last one first. */
 const STAGES = ["handshake", "dial", "prepare"] as const;
 
 /** The one error of a round in which each target failed. It names them all. */

@@ -1,347 +1,259 @@
-/** Gets a client its sessions: connects, notices a lost connection, and connects again until told to stop. */
-import { onWake } from "#page";
-import { ConnectError, ConnectionLostError, InvalidStateError, ServerError, StompError } from "../../errors.js";
-import { LONGEST_DELAY } from "../../internal/duration.js";
-import type { Dial, Transport } from "../../transport.js";
-import type { Connection } from "../connection/connection.js";
+/**
+ * Keeps a client connected: connects, notices a lost connection, and connects again until told to stop.
+ *
+ *                      ┌─────────── given up ────────────┐
+ *                      ▼                                 │
+ *     ┌──▶ disconnected ──connect()──▶ connecting ───────┤
+ *     │                                    │             │
+ *     │                                CONNECTED         │
+ *     │                                    ▼             │
+ *     │      lost, reconnect: false ── connected ◀───────┼── CONNECTED ───────────┐
+ *     │◀───────────┘                       │             │                        │
+ *     │                                    └─ lost, or reconnect() ──▶ reconnecting ┘
+ *     │                                                  │
+ *     └──────────── disconnecting ◀── disconnect() from any state
+ *
+ * `connecting` and `reconnecting` have an effort under way. `reconnecting` and `disconnecting` may still have a session that is being
+ * ended.
+ */
+import { ConnectError, ConnectionLostError, InvalidStateError, StompError } from "../../errors.js";
+import { onAbort } from "../../internal/on-abort.js";
+import type { HeadersInit } from "../../protocol/index.js";
+import type { Transport } from "../../transport.js";
+import { Connection } from "../connection/connection.js";
+import type { Environment } from "../connection/environment.js";
+import type { SessionParts } from "../connection/session-part.js";
 import type { SessionInfo } from "../observing/session-info.js";
-import type { ClientContext } from "../connection/context.js";
-import { type Endpoint, allFailed, inOrder } from "./named-dial.js";
-import { establish } from "./attempt.js";
-import { loginHeaders } from "../options/credentials.js";
+import type { Session } from "./attempt.js";
+import { Effort, type Occasion, type Tries } from "./effort.js";
+import type { NamedDial } from "./named-dial.js";
 
 /**
- * Where a client stands. `"reconnecting"`: a session was lost, or is being ended by `reconnect`, and another one is tried for
- * or waited for.
+ * The state of a client. `"reconnecting"`: a session was lost, or is being ended by `reconnect`, and the client tries for another one
+ * or waits before it tries.
  */
 export type ClientState = "disconnected" | "connecting" | "connected" | "reconnecting" | "disconnecting";
 
-/** What a supervisor needs of its client. */
-export interface SupervisorHost extends ClientContext {
-  readonly endpoints: readonly Endpoint[];
-  /** Make a connection, which tells of its end by `ended`. */
-  connectionOver(transport: Transport, ended: (reason: StompError | undefined) => void): Connection;
-  /** There is a session. */
-  established(connection: Connection, info: SessionInfo): void;
-  /** The session has ended, and another one will be tried for. */
-  interrupted(reason: StompError | undefined): void;
-  /** There is no session, and none will be tried for. Without a `reason` that is as it was asked for. */
-  ended(reason: StompError | undefined): void;
-  /** No first session came about, and none will be tried for until `connect` is called again. */
-  gaveUp(reason: StompError): void;
-}
+// All have the same fields in the same order, so that reading the session of a state is fast.
+type State =
+  | { readonly kind: "disconnected"; readonly effort: undefined; readonly session: undefined }
+  | { readonly kind: "connecting"; readonly effort: Effort; readonly session: undefined }
+  | { readonly kind: "connected"; readonly effort: undefined; readonly session: Session }
+  | { readonly kind: "reconnecting"; readonly effort: Effort; readonly session: Session | undefined }
+  | { readonly kind: "disconnecting"; readonly effort: Effort | undefined; readonly session: Session | undefined };
 
-/** The attempts to get a session. */
-interface Effort {
-  readonly promise: Promise<void>;
-  readonly abort: AbortController;
-}
+const DISCONNECTED: State = { kind: "disconnected", effort: undefined, session: undefined };
 
-/** What there are attempts for. */
-interface Occasion {
-  /** Whether more attempts follow when the first one fails, if there is a policy. */
-  readonly retries: boolean;
-  /** What went wrong: then the policy says when the first attempt is made. Otherwise it is made at once. */
-  readonly trouble?: StompError | undefined;
-  /** Comes before the first attempt. */
-  readonly before?: () => Promise<void>;
-}
-
-/** A session that has lasted so long, in ms, was a good one: what comes after its end is a new trouble. */
+/** A session that has lasted this long, in ms, was a good one: what comes after its end is a new trouble. */
 const STABLE = 5000;
 
 /** Keeps a client connected. */
 export class Supervisor {
-  readonly #host: SupervisorHost;
-  #state: ClientState = "disconnected";
-  #connection: Connection | undefined;
-  #info: SessionInfo | undefined;
+  readonly #environment: Environment;
+  readonly #dials: readonly NamedDial[];
+  readonly #parts: SessionParts;
+  readonly #tries: Tries = { attempt: 0, refusals: 0 };
+  #state: State = DISCONNECTED;
+  /** Why the last session ended, until there is another one. */
   #lost: StompError | undefined;
   #hasTried = false;
   #hadSession = false;
-  #effort: Effort | undefined;
-  /** Whether the next attempt is to be made without a wait before it. */
-  #isHurried = false;
-  /** Ends the wait before the next attempt. */
-  #wake: (() => void) | undefined;
-  #attempt = 0;
-  /** In how many rounds in a row CONNECT was refused. */
-  #refusals = 0;
-  #establishedAt = 0;
+  /** When the last session began, in ms of `performance.now()`. */
+  #since = 0;
 
-  constructor(host: SupervisorHost) {
-    this.#host = host;
+  constructor(environment: Environment, dials: readonly NamedDial[], parts: SessionParts) {
+    this.#environment = environment;
+    this.#dials = dials;
+    this.#parts = parts;
   }
 
-  /** Where it stands. */
+  /** The state of the client. */
   get state(): ClientState {
-    return this.#state;
+    return this.#state.kind;
   }
 
   /** What was agreed on with the broker, while there is a session. */
   get session(): SessionInfo | undefined {
-    return this.#info;
+    return this.#state.session?.info;
   }
 
-  /** The connection, when there is one that frames may be sent on. */
+  /** The connection, while there is one that frames may be sent on. */
   get open(): Connection | undefined {
-    return this.#connection?.isOpen === true ? this.#connection : undefined;
-  }
-
-  /** Connect, or join what is under way; see {@link DialClient.connect}. */
-  connect(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error); // whatever the caller aborted with
-    if (this.#state === "connected") return Promise.resolve();
-    if (this.#state === "disconnecting") return Promise.reject(new InvalidStateError("the client is disconnecting"));
-    const { promise, abort } = this.#effort ?? this.#connect();
-    if (signal === undefined) return promise;
-    const aborted = (): void => {
-      abort.abort(signal.reason);
-    };
-    signal.addEventListener("abort", aborted, { once: true });
-    return promise.finally(() => {
-      signal.removeEventListener("abort", aborted);
-    });
-  }
-
-  /** Get a fresh session; see {@link DialClient.reconnect}. `close` ends the one that there is. */
-  renew(close: (connection: Connection) => Promise<void>): Promise<void> {
-    const connection = this.#connection;
-    if (connection === undefined || this.#state !== "connected") {
-      this.hurry();
-      return this.connect();
-    }
-    // From now on `connect`, `disconnect` and a second `renew` meet attempts under way: there is no time in between.
-    this.#state = "reconnecting";
-    return this.#begin({ retries: true, before: () => close(connection) }).promise;
-  }
-
-  /** Do not wait any longer before the next attempt. */
-  hurry(): void {
-    this.#isHurried = true;
-    this.#wake?.();
+    const connection = this.#state.session?.connection;
+    return connection?.isOpen === true ? connection : undefined;
   }
 
   /** Whether there was a session or an attempt at one, and none will be tried for. */
   get hasGivenUp(): boolean {
-    return this.#hasTried && this.#state === "disconnected";
+    return this.#hasTried && this.#state.kind === "disconnected";
   }
 
-  /** End for good: give up trying, or end the session by `close`. Never rejects unless `close` does. */
-  async end(close: (connection: Connection) => Promise<void>): Promise<void> {
-    const effort = this.#effort;
-    const connection = this.#connection;
-    if (effort === undefined && connection === undefined) {
+  /** Connect, or join what is under way; see {@link BaseClient.connect}. */
+  connect(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error); // whatever the caller aborted with
+    if (this.#state.kind === "connected") return Promise.resolve();
+    if (this.#state.kind === "disconnecting")
+      return Promise.reject(new InvalidStateError("the client is disconnecting"));
+    const effort = this.#state.effort ?? this.#connect();
+    if (signal === undefined) return effort.promise;
+    const unlisten = onAbort(signal, () => {
+      effort.abort(signal.reason);
+    });
+    return effort.promise.finally(unlisten);
+  }
+
+  /** Start a new session; see {@link BaseClient.reconnect}. */
+  renew(): Promise<void> {
+    const { kind, session } = this.#state;
+    if (kind !== "connected") {
+      this.#state.effort?.hurry();
+      return this.connect();
+    }
+    const timeout = this.#environment.options.disconnectTimeout;
+    const closing = (): void => {
+      this.#parts.closing();
+    };
+    const before = (): Promise<void> => session.connection.close({ headers: {}, timeout, closing });
+    // From now on `connect`, `disconnect` and a second `renew` meet an effort under way: there is no time in between.
+    const effort = this.#begin({ retries: true, before });
+    this.#state = { kind: "reconnecting", effort, session };
+    return effort.promise;
+  }
+
+  /** End for good: give up trying, or drain and end the session. Rejects with TypeError for headers that DISCONNECT cannot have. */
+  async end(headers: HeadersInit, timeout: number): Promise<void> {
+    const { kind, effort, session } = this.#state;
+    if (effort === undefined && session === undefined) {
       this.#lost = undefined;
-      this.#host.ended(undefined);
+      this.#parts.unwind("ended", undefined);
       return;
     }
-    // Before anything is awaited or told: no session can come about any more, and the end of one brings no other.
-    const isFirst = this.#state !== "disconnecting";
-    this.#state = "disconnecting";
-    effort?.abort.abort(new InvalidStateError("disconnect was called while connecting"));
-    if (isFirst) this.#host.status.tell({ type: "disconnecting" });
-    if (effort !== undefined)
-      await effort.promise.catch(() => undefined); // whoever connects is told
-    else if (connection !== undefined) await close(connection);
+    // Before anything is awaited or reported: no session can come about any more, and the end of one brings no other.
+    this.#state = { kind: "disconnecting", effort, session };
+    effort?.abort(new InvalidStateError("disconnect was called while connecting"));
+    if (kind !== "disconnecting") this.#environment.status.tell({ type: "disconnecting" });
+    if (effort !== undefined) {
+      await effort.promise.catch(() => undefined); // the callers of `connect` have it
+      return;
+    }
+    await session?.connection.close({
+      headers,
+      timeout,
+      drain: () => this.#parts.drain(),
+      closing: () => {
+        this.#parts.closing();
+      },
+    });
   }
 
   /** The error of a call that needs a connection, where there is none. */
   notConnected(what: string): StompError {
+    const { kind } = this.#state;
     const lost = this.#lost;
-    if (lost !== undefined && (this.#state === "disconnected" || this.#state === "reconnecting")) {
+    if (lost !== undefined && (kind === "disconnected" || kind === "reconnecting")) {
       return new ConnectionLostError(`${what} was not sent: ${lost.message}`, "not-sent", { cause: lost });
     }
-    return new InvalidStateError(`${what} needs a connection, the client is ${this.#state}`);
+    return new InvalidStateError(`${what} needs a connection, the client is ${kind}`);
   }
 
   #connect(): Effort {
+    this.#tries.attempt = 0;
+    this.#tries.refusals = 0;
+    const effort = this.#begin({ retries: this.#environment.options.retryFirstConnect });
     // The state is set before anything is awaited: a second call joins.
-    this.#state = "connecting";
-    this.#attempt = 0;
-    this.#refusals = 0;
-    return this.#begin({ retries: this.#host.options.retryFirstConnect });
+    this.#state = { kind: "connecting", effort, session: undefined };
+    return effort;
   }
 
-  /** Try for a session. */
   #begin(occasion: Occasion): Effort {
     this.#hasTried = true;
-    this.#isHurried = false;
-    const abort = new AbortController();
-    // Soon, not at once: whoever has just lost a connection, or calls `connect`, goes first.
-    const promise = Promise.resolve().then(() => this.#run(occasion, abort.signal));
-    promise.catch(() => undefined); // it is told by status
-    this.#effort = { promise, abort };
-    return this.#effort;
+    return new Effort(
+      {
+        environment: this.#environment,
+        dials: this.#dials,
+        tries: this.#tries,
+        connectionOver: (transport) => this.#connectionOver(transport),
+        established: (session) => {
+          this.#established(session);
+        },
+        gaveUp: (cause) => {
+          this.#gaveUp(cause);
+        },
+      },
+      occasion,
+    );
   }
 
-  async #run({ retries, trouble, before }: Occasion, signal: AbortSignal): Promise<void> {
-    let error = trouble;
-    try {
-      await before?.();
-      for (;;) {
-        if (error !== undefined) await this.#wait(error, signal);
-        error = await this.#round(signal, error);
-        if (error === undefined) return;
-        if (!retries) throw error;
-      }
-    } catch (cause) {
-      this.#giveUp(cause);
-      throw cause;
-    }
-  }
-
-  /** Wait as long as the policy says; throws `error` when it gives up. */
-  async #wait(error: StompError, signal: AbortSignal): Promise<void> {
-    const { options, status } = this.#host;
-    signal.throwIfAborted();
-    this.#attempt++;
-    const isRefused = this.#refusals >= options.refusalLimit;
-    const delay = isRefused || options.reconnect === false ? false : options.reconnect(this.#attempt, error);
-    if (delay === false) throw error;
-    if (!(delay >= 0))
-      throw new TypeError(`a reconnect policy must give a number of ms or false, not ${String(delay)}`);
-    status.tell({ type: "reconnecting", attempt: this.#attempt, delay, error });
-    if (!this.#isHurried && !signal.aborted) await this.#sleep(delay, signal);
-    this.#isHurried = false;
-    signal.throwIfAborted();
-  }
-
-  /** Wait for so many ms, or until somebody is in a hurry, or gives up. */
-  #sleep(delay: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        unlisten();
-        signal.removeEventListener("abort", done);
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = setTimeout(done, Math.min(delay, LONGEST_DELAY));
-      // The network may be back, or the laptop awake: that is a better time than any.
-      const unlisten = onWake(done);
-      signal.addEventListener("abort", done, { once: true });
-      this.#wake = done;
-    });
-  }
-
-  /** Try each target once. Gives the error when there is no session after that. */
-  async #round(signal: AbortSignal, lastError: StompError | undefined): Promise<StompError | undefined> {
-    const { endpoints, options, status } = this.#host;
-    const errors: StompError[] = [];
-    for (const { name, dial } of inOrder(endpoints, options.targetOrder)) {
-      signal.throwIfAborted();
-      status.tell({ type: "connecting", target: name, attempt: this.#attempt });
-      try {
-        await this.#try(name, dial, signal, errors.at(-1) ?? lastError);
-        return undefined;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof StompError)) throw error; // a wrong argument: it would be wrong for ever
-        errors.push(error);
-      }
-    }
-    // Of a target that is dead it is not known whether it would refuse too.
-    this.#refusals = errors.some(isRefusal) ? this.#refusals + 1 : 0;
-    return errors.length > 1 ? allFailed(errors) : errors[0];
-  }
-
-  async #try(name: string, dial: Dial, signal: AbortSignal, lastError: StompError | undefined): Promise<void> {
-    const { options } = this.#host;
-    const attempt = this.#attempt;
-    let made: Connection | undefined;
-    const { connection, info } = await establish({
-      dial,
-      target: name,
-      timeout: options.connectTimeout,
-      signal,
-      login: (until) => loginHeaders(options, { attempt, signal: until, lastError }),
-      connectionOver: (transport) => {
-        made = this.#host.connectionOver(transport, (reason) => {
-          if (made !== undefined && made === this.#connection) this.#ended(reason);
-        });
-        return made;
+  #connectionOver(transport: Transport): Connection {
+    const parts = this.#parts;
+    const connection = new Connection(transport, this.#environment, {
+      message: (frame) => {
+        parts.message(frame, connection);
+      },
+      serverError: (error) => {
+        if (!parts.serverError(error)) this.#environment.status.tell({ type: "server-error", error });
+      },
+      ended: (reason) => {
+        if (connection === this.#state.session?.connection) this.#ended(reason);
       },
     });
-    if (signal.aborted) connection.abort(new ConnectionLostError("connecting was aborted", "not-sent"));
-    signal.throwIfAborted();
-    if (!connection.isOpen) throw endedAtOnce(connection);
-    this.#established(connection, info);
+    return connection;
   }
 
-  #established(connection: Connection, info: SessionInfo): void {
-    const { counters } = this.#host;
-    this.#effort = undefined;
-    this.#refusals = 0;
-    this.#establishedAt = performance.now();
-    this.#connection = connection;
-    this.#info = info;
+  #established(session: Session): void {
+    const { counters, status } = this.#environment;
+    this.#tries.refusals = 0;
+    this.#since = performance.now();
     this.#lost = undefined;
-    this.#state = "connected";
+    this.#state = { kind: "connected", effort: undefined, session };
     counters.connects++;
     if (this.#hadSession) counters.reconnects++;
     this.#hadSession = true;
-    this.#host.established(connection, info);
-    // It may have ended while it was written to, or be ended by who is shown the frames.
-    if (this.state === "connected") this.#host.status.tell({ type: "connected", ...info });
+    this.#parts.established(session.connection);
+    // It may have ended while it was written to, or a frame listener may have ended it.
+    if (this.state === "connected") status.tell({ type: "connected", ...session.info });
   }
 
-  /** The connection has ended. */
+  /** The session has ended. */
   #ended(reason: StompError | undefined): void {
-    const { options, status } = this.#host;
-    this.#connection = undefined;
-    this.#info = undefined;
-    if (performance.now() - this.#establishedAt >= STABLE) this.#attempt = 0;
-    if (this.#effort?.abort.signal.aborted === true) return; // what is given up tells of the end
+    const { options, status } = this.#environment;
+    const { kind, effort } = this.#state;
+    if (performance.now() - this.#since >= STABLE) this.#tries.attempt = 0;
+    if (effort?.isAborted === true) {
+      this.#state = { ...this.#state, session: undefined } as State; // only states with an effort get here
+      return; // the effort that is given up reports the end
+    }
     this.#lost = reason;
-    const isMeant = this.#state === "disconnecting";
-    if (this.#effort === undefined && (isMeant || options.reconnect === false)) {
-      this.#state = "disconnected";
-      this.#host.ended(reason);
+    if (effort === undefined && (kind === "disconnecting" || options.reconnect === false)) {
+      this.#state = DISCONNECTED;
+      this.#parts.unwind("ended", reason);
       status.tell({ type: "disconnected", reason, reconnects: false });
       return;
     }
-    this.#state = "reconnecting";
-    // First of all: whoever is told may connect or disconnect.
-    if (this.#effort === undefined) this.#begin({ retries: true, trouble: reason });
-    this.#host.interrupted(reason);
+    // First of all: a listener may connect or disconnect.
+    const next = effort ?? this.#begin({ retries: true, trouble: reason });
+    this.#state = { kind: "reconnecting", effort: next, session: undefined };
+    this.#parts.unwind("interrupted", reason);
     if (this.state === "reconnecting") status.tell({ type: "disconnected", reason, reconnects: true });
   }
 
-  #giveUp(cause: unknown): void {
-    const isMeant = this.#state === "disconnecting";
-    const isLoss = this.#state === "reconnecting";
-    const reason = isMeant ? undefined : asError(cause);
-    this.#effort = undefined;
-    this.#state = "disconnected";
-    if (isMeant || isLoss) {
+  #gaveUp(cause: unknown): void {
+    const { kind } = this.#state;
+    const reason = kind === "disconnecting" ? undefined : asError(cause);
+    this.#state = DISCONNECTED;
+    if (kind === "disconnecting" || kind === "reconnecting") {
       this.#lost = reason;
-      this.#host.ended(reason);
+      this.#parts.unwind("ended", reason);
     } else if (reason !== undefined) {
-      this.#host.gaveUp(reason);
+      this.#parts.unwind("gaveUp", reason);
     }
-    this.#host.status.tell({ type: "disconnected", reason, reconnects: false });
+    this.#environment.status.tell({ type: "disconnected", reason, reconnects: false });
   }
 }
 
-function isRefusal(error: StompError): boolean {
-  return error instanceof ConnectError && error.cause instanceof ServerError;
-}
-
-/** What a signal was aborted with, or a wrong argument, as status and subscriptions tell of it. */
+/** What a signal was aborted with, or a wrong argument, as status and subscriptions report it. */
 function asError(cause: unknown): StompError {
   if (cause instanceof StompError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ConnectError("prepare", `connecting was given up: ${why}`, { cause });
-}
-
-function endedAtOnce(connection: Connection): ConnectError {
-  const cause = connection.lostError("not-sent");
-  return new ConnectError(
-    "handshake",
-    `the session with ${connection.peer} ended as soon as it began: ${cause.message}`,
-    {
-      cause,
-    },
-  );
 }

@@ -1,4 +1,4 @@
-/** Requests: a message out, and the one that answers it in. */
+/** Requests: a message goes out, and the one that answers it comes in. */
 import {
   ConnectionLostError,
   InvalidStateError,
@@ -6,16 +6,17 @@ import {
   type ServerError,
   type StompError,
 } from "../../errors.js";
-import { Deadlines } from "../../internal/deadlines.js";
-import { type Deferred, deferred } from "../../internal/deferred.js";
 import { checkTimeout } from "../../internal/duration.js";
 import { randomName } from "../../internal/random-name.js";
+import { Waits } from "../../internal/waits.js";
+import { brokerKindOf } from "../../protocol/broker-kinds.js";
 import type { Body, HeadersInit, ServerFrame } from "../../protocol/index.js";
-import { checkDestination } from "../connection/arguments.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
+import { type Outgoing, checkDestination, outgoing } from "../connection/outgoing.js";
+import type { SessionPart } from "../connection/session-part.js";
 import { Message, type Settler } from "../messages/message.js";
-import { sendPairs } from "../sending/send-options.js";
+import { sendHeaders } from "../sending/send-headers.js";
 
 /** Options of {@link Client.request}. */
 export interface RequestOptions {
@@ -40,11 +41,11 @@ export interface RequestOptions {
 
 /** A reply that is waited for. */
 interface Pending {
-  readonly waiter: Deferred<Message>;
-  readonly what: string;
+  /** Names the request in errors. */
+  readonly name: string;
   readonly replyTo: string;
+  /** In ms. */
   readonly timeout: number;
-  readonly unlisten: () => void;
 }
 
 /** Headers of SEND that are arguments or options of their own, or made. */
@@ -53,24 +54,25 @@ const TEMP_QUEUE = "/temp-queue/";
 
 /**
  * Makes requests, many at once on one subscription, and brings each its reply by `correlation-id`. The subscription belongs to
- * its session, as the requests do: it is none of the client's subscriptions, and brings replies as long as there is a session.
+ * its session, as the requests do: it is not one of the client's subscriptions, and brings replies as long as there is a session.
  */
-export class Requester {
+export class Requests implements SessionPart {
   readonly #context: ClientContext;
-  readonly #awaitsChanged: () => void;
-  readonly #pending = new Map<string, Pending>();
-  readonly #deadlines = new Deadlines<string>((id) => {
-    this.#expire(id);
-  });
-  /** Ours, among all clients that answers may go to. */
+  readonly #pending: Waits<Message, Pending>;
+  /** Unique among all clients that replies may go to. */
   readonly #name = randomName();
   /** In this session: the destinations that replies come to, by the ids of their subscriptions. */
   readonly #replies = new Map<string, string>();
 
-  /** `awaitsChanged` is called when the first reply is awaited, and when none is any more. */
-  constructor(context: ClientContext, awaitsChanged: () => void) {
+  constructor(context: ClientContext) {
     this.#context = context;
-    this.#awaitsChanged = awaitsChanged;
+    this.#pending = new Waits({
+      expired: (_id, { name, timeout }) =>
+        new ReplyTimeoutError(`no reply to the ${name} within ${timeout} ms`, timeout),
+      changed: () => {
+        context.flow.setAwaitsReply(this.#pending.size > 0);
+      },
+    });
   }
 
   /** How many replies are waited for. */
@@ -78,120 +80,86 @@ export class Requester {
     return this.#pending.size;
   }
 
-  /** See {@link DialClient.request}. */
+  /** See {@link BaseClient.request}. */
   request(destination: string, body: Body, options: RequestOptions): Promise<Message> {
     try {
       const { ids, options: defaults } = this.#context;
       const { signal } = options;
       const timeout = checkTimeout("timeout", options.timeout ?? defaults.receiptTimeout);
       signal?.throwIfAborted();
-      const pairs = sendPairs(destination, body, options.headers, defaults.propagation, OWN_HEADERS);
+      const headers = sendHeaders(destination, body, options.headers, defaults.propagation, OWN_HEADERS);
       if (options.replyTo !== undefined) checkDestination(options.replyTo);
-      const what = `request to ${destination}`;
+      const name = `request to ${destination}`;
       const connection = this.#context.connection();
-      if (connection === undefined) throw this.#context.notConnected(what);
+      if (connection === undefined) throw this.#context.notConnected(name);
       const replyTo = options.replyTo ?? this.#temporaryQueue(connection.server);
       const id = ids.next(this.#name);
-      pairs.push(["reply-to", replyTo], ["correlation-id", id]);
+      headers.push(["reply-to", replyTo], ["correlation-id", id]);
       this.#subscribe(connection, replyTo);
-      const sent = connection.send("SEND", pairs, body, options.contentLength ?? defaults.contentLength);
-      sent.catch(() => undefined); // the session has ended, and with it the wait
-      return this.#wait(id, what, replyTo, timeout, signal);
+      const contentLength = options.contentLength ?? defaults.contentLength;
+      const frame: Outgoing = { command: "SEND", headers, body, contentLength, about: destination };
+      connection.send(frame).catch(() => undefined); // the session has ended, and with it the wait
+      return this.#pending.begin(id, { name, replyTo, timeout }, { timeout, signal });
     } catch (error) {
       return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
   }
 
-  /** A MESSAGE came for no subscription. Whether it is a reply that is waited for. */
-  deliver(frame: ServerFrame): boolean {
-    const pending = this.#take(frame.headers.get("correlation-id") ?? "");
-    pending?.waiter.resolve(new Message(frame, NOTHING_TO_SETTLE, 1));
-    return pending !== undefined;
+  /** A MESSAGE came: it is a reply if it came to where replies come, and a request with its `correlation-id` waits. */
+  message(frame: ServerFrame): boolean {
+    if (this.#pending.size === 0) return false;
+    const subscription = frame.headers.get("subscription"); // STOMP 1.0 has no such header
+    if (subscription !== undefined && !this.#replies.has(subscription)) return false;
+    const id = frame.headers.get("correlation-id") ?? "";
+    return this.#pending.has(id) && this.#pending.resolve(id, new Message(frame, NOTHING_TO_SETTLE, 1));
   }
 
-  /** An ERROR came that concerns no receipt. Whether it ends a subscription that replies are waited for on. */
+  /** An ERROR came. One that names a subscription for replies ends it, and the requests that wait for replies on it. */
   serverError(error: ServerError): boolean {
     const subscription = error.headers.get("subscription") ?? "";
-    const replyTo = this.#replies.get(subscription);
-    if (replyTo === undefined) return false;
+    const ended = this.#replies.get(subscription);
+    if (ended === undefined) return false;
     this.#replies.delete(subscription);
-    const ids = [...this.#pending].flatMap(([id, pending]) => (pending.replyTo === replyTo ? [id] : []));
-    for (const id of ids) this.#take(id)?.waiter.reject(error);
-    return ids.length > 0;
+    return this.#pending.rejectEach(({ replyTo }) => (replyTo === ended ? error : undefined));
   }
 
-  /** The session has ended: no reply will come to what was asked in it. */
+  /** The session has ended: no reply will come to what was requested in it. */
   interrupted(reason: StompError | undefined): void {
     this.#replies.clear();
     const why = reason?.message ?? "the client ended the session";
     const options = reason === undefined ? {} : { cause: reason };
-    for (const id of [...this.#pending.keys()]) {
-      const pending = this.#take(id);
-      const message = `connection lost before the reply to the ${pending?.what ?? ""}: ${why}`;
-      pending?.waiter.reject(new ConnectionLostError(message, "unknown", options));
-    }
+    this.#pending.rejectEach(({ name }) => {
+      const message = `connection lost before the reply to the ${name}: ${why}`;
+      return new ConnectionLostError(message, "unknown", options);
+    });
   }
 
-  /** Where replies come to when a caller names no destination. */
+  ended(reason: StompError | undefined): void {
+    this.interrupted(reason);
+  }
+
+  /** The destination of replies when the caller names none. */
   #temporaryQueue(server: string | undefined): string {
-    // Artemis makes a queue of any name, and removes it with its subscription.
-    if (makesReplyQueues(server) || server?.startsWith("ActiveMQ") === true) return TEMP_QUEUE + this.#name;
+    if (brokerKindOf(server).replyQueues !== "unknown") return TEMP_QUEUE + this.#name;
     const broker = server === undefined ? "a broker that does not say what it is" : `the broker ${server}`;
     throw new TypeError(`replyTo must be given: ${broker} is not known to have temporary queues`);
   }
 
   #subscribe(connection: Connection, replyTo: string): void {
     for (const known of this.#replies.values()) if (known === replyTo) return;
-    if (makesReplyQueues(connection.server) && replyTo.startsWith(TEMP_QUEUE)) {
-      this.#replies.set(replyTo, replyTo); // the subscription that nobody made has that id
+    if (brokerKindOf(connection.server).replyQueues === "made" && replyTo.startsWith(TEMP_QUEUE)) {
+      this.#replies.set(replyTo, replyTo); // the broker names a subscription so that nobody made
       return;
     }
     const id = this.#context.ids.next(`replies-${this.#name}`);
-    const pairs = [
+    const frame = outgoing("SUBSCRIBE", replyTo, [
       ["destination", replyTo],
       ["id", id],
       ["ack", "auto"],
-    ] as const;
-    connection.send("SUBSCRIBE", pairs, "", true).catch(() => undefined); // the session has ended
+    ]);
+    connection.send(frame).catch(() => undefined); // the session has ended
     this.#replies.set(id, replyTo);
   }
-
-  #wait(id: string, what: string, replyTo: string, timeout: number, signal: AbortSignal | undefined): Promise<Message> {
-    const waiter = deferred<Message>();
-    const aborted = (): void => {
-      this.#take(id)?.waiter.reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", aborted, { once: true });
-    const unlisten = (): void => {
-      signal?.removeEventListener("abort", aborted);
-    };
-    this.#pending.set(id, { waiter, what, replyTo, timeout, unlisten });
-    if (this.#pending.size === 1) this.#awaitsChanged();
-    this.#deadlines.set(id, timeout);
-    return waiter.promise;
-  }
-
-  #expire(id: string): void {
-    const pending = this.#take(id);
-    if (pending === undefined) return;
-    const { what, timeout, waiter } = pending;
-    waiter.reject(new ReplyTimeoutError(`no reply to the ${what} within ${timeout} ms`, timeout));
-  }
-
-  #take(id: string): Pending | undefined {
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return undefined;
-    this.#pending.delete(id);
-    this.#deadlines.delete(id);
-    pending.unlisten();
-    if (this.#pending.size === 0) this.#awaitsChanged();
-    return pending;
-  }
-}
-
-/** Whether the broker makes a queue of `reply-to:/temp-queue/…` in a SEND, and delivers from it without a SUBSCRIBE (which it refuses). */
-function makesReplyQueues(server: string | undefined): boolean {
-  return server !== undefined && (server.startsWith("RabbitMQ/") || server === "stompede");
 }
 
 /** A reply is consumed when it is delivered. */

@@ -7,11 +7,11 @@ import type { SubscribeOptions } from "../subscribing/subscribe-options.js";
 export interface Reply {
   /** The body. */
   readonly body: Body;
-  /** More headers of the SEND, as `content-type`; its `correlation-id` is that of the request, if that has one. */
+  /** More headers of the SEND, such as `content-type`. Its `correlation-id` is that of the request, if that has one. */
   readonly headers?: HeadersInit;
 }
 
-/** Makes the reply to a request: a body, or one with headers, or nothing, which is sent as an empty body. */
+/** Makes the reply to a request: a body, a body with headers, or nothing, which is sent as an empty body. */
 export type Responder = (message: Message) => Body | Reply | undefined | Promise<Body | Reply | undefined>;
 
 /** Options of {@link Client.respond}. */
@@ -19,7 +19,7 @@ export type RespondOptions = SubscribeOptions;
 
 type Send = (replyTo: string, body: Body, headers: HeadersInit) => Promise<void>;
 
-/** The handler of a subscription to requests. A message that wants no reply is handled all the same. */
+/** Make the handler of a subscription to requests. A message without `reply-to` is handled too. */
 export function respondWith(responder: Responder, send: Send): (message: Message) => Promise<void> {
   return async (message) => {
     const replyTo = message.headers.get("reply-to");

@@ -1,9 +1,11 @@
 /** The window of an outbox: the messages that are with the broker and not confirmed yet, never too many of them. */
 import { ConnectionLostError, ReceiptTimeoutError, ServerError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
-import { answerOf, isAnswer } from "../connection/blame.js";
 import type { Connection } from "../connection/connection.js";
-import type { Entry } from "./outbox-entry.js";
+import { nameOf } from "../connection/outgoing.js";
+import type { SessionStart } from "../connection/session-part.js";
+import { Suspects, answerOf, isAnswer } from "../connection/suspects.js";
+import { type Entry, frameOf } from "./outbox-entry.js";
 
 /** What a window needs of its outbox. */
 export interface OutboxWindowHost {
@@ -13,10 +15,8 @@ export interface OutboxWindowHost {
   readonly receiptTimeout: number;
   /** Whether another session follows one that is given up. */
   readonly renews: boolean;
-  /** Whether the session may end because of a subscription. */
-  isResubscribing(): boolean;
-  /** Whether what is sent has to wait for SUBSCRIBEs. */
-  isHeld(): boolean;
+  /** What is sent before all else in each session. */
+  readonly start: SessionStart;
   /** Take the message that is to be sent next, if it may be sent by now. */
   take(): Entry | undefined;
   /** These are to be sent again, before all others. */
@@ -27,40 +27,37 @@ export interface OutboxWindowHost {
   failed(entry: Entry, error: unknown): void;
 }
 
-/** So often a session must end because of a message. */
-const MOST_STRIKES = 3;
-/** For so long, in ms, sessions must end without a word before that is because of a message: brokers in trouble close them too. */
+/** How long sessions must keep ending without an ERROR before a message is blamed, in ms: brokers in trouble end them too. */
 const LONGEST_DOUBT = 15_000;
-/** After how many times the time of a receipt a session is given up for a fresh one, at first and at most. */
+/** After how many receipt time-outs a session is given up for a new one, at first and at most. */
 const FIRST_PATIENCE = 2;
 const MOST_PATIENCE = 64;
 const DONE = Promise.resolve();
 
 /**
- * Sends messages over the session that there is, as many at a time as may be. When a session ends as if in answer to what was
- * in flight, those go one at a time in the next, and after the subscriptions, until they are confirmed; who is alone in
- * flight when three sessions end is rejected, and the others get through. A session in which a receipt stays out for too long is
- * given up: RabbitMQ never confirms what a queue refused that had lost its leader.
+ * Sends messages over the session that there is, as many at a time as are allowed. When a session ends as if in answer to what was
+ * in flight, those messages are {@link Suspects}: they go one at a time in the next session, after the subscriptions, until they are
+ * confirmed or given up. A session in which a receipt does not come for too long is given up for a new one: RabbitMQ never
+ * confirms what a queue refused that had lost its leader.
  */
 export class OutboxWindow {
   readonly #host: OutboxWindowHost;
   /** In the order in which they were sent. */
   readonly #inFlight = new Set<Entry>();
-  /** Those that were in flight when a session ended over one of them, and are not confirmed since. */
-  readonly #suspects = new Set<Entry>();
+  readonly #suspects = new Suspects<Entry>();
   readonly #lateness = new Deadlines<Entry>((entry) => {
     this.#late(entry);
   });
   #connection: Connection | undefined;
-  /** The connection that has so much to write that it is waited for. */
+  /** The connection that must write first before more is sent. */
   #draining: Connection | undefined;
   #hasDrained = false;
-  /** How many ERRORs came in this session that named nothing, and the last of them. */
+  /** How many ERRORs that named nothing came in this session, and the last of them. */
   #errors = 0;
   #lastError: ServerError | undefined;
   /** Whether an ERROR named a message in this session. */
   #hasRefused = false;
-  /** How many times the time of a receipt the next one is waited for. It grows: a broker that is short of memory confirms nothing for hours. */
+  /** How many receipt time-outs a session has. It grows: a broker that is short of memory confirms nothing for hours. */
   #patience = FIRST_PATIENCE;
 
   constructor(host: OutboxWindowHost) {
@@ -100,7 +97,7 @@ export class OutboxWindow {
 
   /** Nobody waits for it any longer. */
   forget(entry: Entry, reason: unknown): void {
-    this.#suspects.delete(entry);
+    this.#suspects.clear(entry);
     if (!this.#inFlight.delete(entry)) return;
     this.#lateness.delete(entry);
     this.#connection?.abandonReceipt(entry.wait.id, reason);
@@ -112,9 +109,10 @@ export class OutboxWindow {
       const connection = this.#connection;
       const most = this.#suspects.size > 0 ? 1 : this.#host.most;
       if (connection?.isOpen !== true || this.#inFlight.size >= most) return;
-      if (this.#host.isHeld()) return;
-      // What ends the session must be one or the other: otherwise both would be blamed.
-      if (this.#suspects.size > 0 && this.#host.isResubscribing()) return;
+      const { isDone, isOnTrial } = this.#host.start;
+      if (!isDone) return;
+      // Either a subscription or a message may end the session, never both: otherwise both would be blamed.
+      if (this.#suspects.size > 0 && isOnTrial) return;
       if (this.#mustDrain(connection)) return;
       const entry = this.#host.take();
       if (entry === undefined) return;
@@ -122,11 +120,11 @@ export class OutboxWindow {
     }
   }
 
-  /** Whether so much is to be written that it is waited for: what is given up leaves the window, but not the transport. */
+  /** Whether the transport must write first. What is given up leaves the window, but not the transport. */
   #mustDrain(connection: Connection): boolean {
     if (this.#draining === connection) return true;
     const mayPass = this.#hasDrained || !connection.isCrowded;
-    this.#hasDrained = false; // at least one goes after each wait: a transport that has ended is no endless loop
+    this.#hasDrained = false; // one goes after each wait, so that a transport that has ended does not cause an endless loop
     if (mayPass) return false;
     this.#draining = connection;
     void connection.drained().then(() => {
@@ -139,8 +137,6 @@ export class OutboxWindow {
   }
 
   #send(connection: Connection, entry: Entry): void {
-    const { destination, headers, body, contentLength } = entry.send;
-    const { id, what } = entry.wait;
     const waiter = {
       promise: DONE,
       resolve: () => {
@@ -156,9 +152,7 @@ export class OutboxWindow {
     entry.lates = 0;
     this.#inFlight.add(entry);
     try {
-      const pairs = [["destination", destination], ...headers, ["receipt", id]] as const;
-      const wait = { id, what, timeout: Infinity, signal: undefined, waiter };
-      void connection.send("SEND", pairs, body, contentLength, wait);
+      void connection.send(frameOf(entry), { receipt: entry.wait.id, timeout: Infinity, waiter });
     } catch (error) {
       this.#inFlight.delete(entry); // no receipt is waited for
       this.#host.failed(entry, error); // a wrong argument, found only now
@@ -174,29 +168,29 @@ export class OutboxWindow {
     this.#host.failed(entry, error);
   }
 
-  /** A RECEIPT that is late comes yet (RabbitMQ holds them back for want of memory), unless the broker has complained since. */
+  /** A RECEIPT that is late may still come (RabbitMQ holds them back while it is short of memory), unless an ERROR came since. */
   #late(entry: Entry): void {
     const connection = this.#connection;
     if (connection?.isOpen !== true) return; // the session is about to end, and the next one sends it again
     const { receiptTimeout, renews } = this.#host;
-    const { id, what } = entry.wait;
+    const { id } = entry.wait;
     const error = this.#lastError;
     if (error === undefined || entry.errorsBefore === this.#errors) {
-      // What is still on its way out is not late: a large body takes its time on a thin line.
+      // What is still being written is not late: a large body takes its time on a slow line.
       entry.lates = connection.isCrowded ? 0 : entry.lates + 1;
       this.#lateness.set(entry, receiptTimeout);
       if (renews && entry.lates >= this.#patience) this.#giveUp(connection, entry);
       return;
     }
-    const message = `no receipt of ${what} within ${receiptTimeout} ms, and an ERROR came since: ${error.message}`;
+    const message = `no receipt of ${nameOf(frameOf(entry))} within ${receiptTimeout} ms, and an ERROR came since: ${error.message}`;
     this.#host.failed(entry, new ReceiptTimeoutError(message, id, receiptTimeout, { cause: error }));
   }
 
-  /** Give a session up in which a receipt stays out: in another one, perhaps with another node of a cluster, it comes. */
+  /** Give up a session in which a receipt does not come: in another one, perhaps with another node of a cluster, it may. */
   #giveUp(connection: Connection, entry: Entry): void {
-    const { id, what } = entry.wait;
+    const { id } = entry.wait;
     const time = entry.lates * this.#host.receiptTimeout;
-    const cause = new ReceiptTimeoutError(`no receipt of ${what} within ${time} ms`, id, time);
+    const cause = new ReceiptTimeoutError(`no receipt of ${nameOf(frameOf(entry))} within ${time} ms`, id, time);
     entry.wasGivenUp = true;
     this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE);
     connection.abort(
@@ -206,15 +200,8 @@ export class OutboxWindow {
 
   /** The session has ended over what was in flight. */
   #blame(inFlight: readonly Entry[], reason: ConnectionLostError): void {
-    for (const entry of inFlight) this.#suspects.add(entry);
-    const [only] = inFlight;
-    if (only === undefined || inFlight.length > 1 || this.#host.isResubscribing()) return;
-    only.strikes++;
-    if (only.strikes === 1) only.struckAt = performance.now();
-    if (only.strikes < MOST_STRIKES) return;
-    const answer = answerOf(reason);
     const doubt = Math.min(this.#host.receiptTimeout, LONGEST_DOUBT);
-    const isSure = answer instanceof ServerError || performance.now() - only.struckAt >= doubt;
-    if (isSure) this.#host.failed(only, answer);
+    const guilty = this.#suspects.blame(inFlight, reason, !this.#host.start.isOnTrial, doubt);
+    if (guilty !== undefined) this.#host.failed(guilty, answerOf(reason));
   }
 }

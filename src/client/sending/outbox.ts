@@ -2,19 +2,22 @@
 import { OutboxFullError, type ServerError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
 import { LinkedList } from "../../internal/linked-list.js";
+import { onAbort } from "../../internal/on-abort.js";
 import { randomName } from "../../internal/random-name.js";
 import type { StoredSend } from "../../store.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
-import { type Entry, type EntryWait, expiredError, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
+import type { SessionPart, SessionStart } from "../connection/session-part.js";
+import { nameOf } from "../connection/outgoing.js";
+import { type Entry, type EntryWait, expiredError, frameOf, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
 import { OutboxStore } from "./outbox-store.js";
-import { OutboxWindow, type OutboxWindowHost } from "./outbox-window.js";
+import { OutboxWindow } from "./outbox-window.js";
 
 /**
  * Sends at least once. A message waits for room, goes into the store, then to the broker, and is forgotten with its
  * RECEIPT. After a lost connection all that is not confirmed is sent again, in order.
  */
-export class Outbox {
+export class Outbox implements SessionPart {
   readonly #context: ClientContext;
   readonly #store: OutboxStore;
   readonly #window: OutboxWindow;
@@ -31,7 +34,8 @@ export class Outbox {
   #bytes = 0;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(context: ClientContext, subscriptions: Pick<OutboxWindowHost, "isResubscribing" | "isHeld">) {
+  /** `start`: what is sent before it in each session. */
+  constructor(context: ClientContext, start: SessionStart) {
     const { outbox, receiptTimeout, reconnect } = context.options;
     this.#context = context;
     this.#store = new OutboxStore(outbox.store, {
@@ -46,8 +50,7 @@ export class Outbox {
       most: outbox.inFlight,
       receiptTimeout,
       renews: reconnect !== false,
-      isResubscribing: () => subscriptions.isResubscribing(),
-      isHeld: () => subscriptions.isHeld(),
+      start,
       take: () => this.#take(),
       putBack: (entries) => {
         this.#putBack(entries);
@@ -59,6 +62,9 @@ export class Outbox {
         this.#fail(entry, error);
       },
     });
+    start.onProgress(() => {
+      this.#window.fill();
+    });
   }
 
   /** How many messages it holds. */
@@ -67,7 +73,7 @@ export class Outbox {
   }
 
   /**
-   * Send a message; see {@link DialClient.send}. Its arguments are checked, its headers are in `send`.
+   * Send a message; see {@link BaseClient.send}. Its arguments are checked, its headers are in `send`.
    *
    * @throws OutboxFullError when it does not fit, and cannot or is not to wait.
    */
@@ -89,14 +95,10 @@ export class Outbox {
     this.#window.fill();
   }
 
-  /** The broker has taken the subscriptions that were made again in this session. */
-  resubscribed(): void {
-    this.#window.fill();
-  }
-
-  /** An ERROR came that names nothing. */
-  serverError(error: ServerError): void {
+  /** An ERROR came that names nothing: it may be about any message. */
+  serverError(error: ServerError): boolean {
     this.#window.serverError(error);
+    return false;
   }
 
   /** The session has ended, and another one may come. */
@@ -104,15 +106,20 @@ export class Outbox {
     this.#window.interrupted(reason);
   }
 
-  /** There will be no session: whoever waits is told. What a store keeps stays there, and is sent if there is a session after all. */
+  /** No first session came about. */
+  gaveUp(reason: StompError): void {
+    this.ended(reason);
+  }
+
+  /** There will be no session: calls that wait reject. What a store keeps stays there, and is sent if there is a session after all. */
   ended(reason: StompError | undefined): void {
     this.#window.interrupted(undefined);
     for (const entry of [...this.#unsent, ...this.#waiting]) this.#lose(entry, reason);
     for (const over of this.#whenEmpty.splice(0)) over();
   }
 
-  /** Resolves when all is confirmed, or when there will be no session. */
-  whenEmpty(): Promise<void> {
+  /** Resolves when everything is confirmed, or when there will be no session. */
+  drain(): Promise<void> {
     if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenEmpty.push(resolve);
@@ -134,7 +141,9 @@ export class Outbox {
     return this.size < messages && this.#bytes + size <= bytes;
   }
 
-  #checkMayWait({ size, wait: { what } }: Entry): void {
+  #checkMayWait(entry: Entry): void {
+    const { size } = entry;
+    const what = nameOf(frameOf(entry));
     const { bytes, messages, whenFull } = this.#context.options.outbox;
     if (size > bytes) throw new OutboxFullError(`${what} has ${size} bytes, the outbox takes ${bytes}`);
     if (whenFull === "wait") return;
@@ -222,13 +231,10 @@ export class Outbox {
     const { signal } = entry.wait;
     const confirmed = entry.waiter?.promise ?? Promise.resolve();
     if (signal === undefined) return confirmed;
-    const aborted = (): void => {
+    const unlisten = onAbort(signal, () => {
       this.#fail(entry, signal.reason);
-    };
-    signal.addEventListener("abort", aborted, { once: true });
-    return confirmed.finally(() => {
-      signal.removeEventListener("abort", aborted);
     });
+    return confirmed.finally(unlisten);
   }
 
   #confirm(entry: Entry): void {

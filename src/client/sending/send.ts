@@ -1,39 +1,38 @@
 /** Sends: at most once over the connection that there is, or at least once by the outbox. */
+import { InvalidStateError } from "../../errors.js";
 import { isThenable } from "../../internal/thenable.js";
-import type { Body, ClientCommand } from "../../protocol/index.js";
+import { type Body, type ClientCommand, type HeadersInit, headerPairs, isCommandOf } from "../../protocol/index.js";
+import { type ClientContext, sendNow } from "../connection/context.js";
+import { type Pairs, checkBody, checkReceiptOptions } from "../connection/outgoing.js";
 import type { Encoded } from "../messages/codec.js";
-import type { ClientContext } from "../connection/context.js";
 import type { Outbox } from "./outbox.js";
-import { type Pairs, receiptWait } from "../connection/outgoing.js";
-import { type SendOptions, type TypedSendOptions, sendPairs, withEncoded } from "./send-options.js";
-import type { ReceiptOptions } from "../messages/receipt-options.js";
+import { sendHeaders, withEncoded } from "./send-headers.js";
+import type { SendFrameOptions, SendOptions, TypedSendOptions } from "./send-options.js";
 
 /** Sends what a client is asked to send. */
 export class Sender {
   readonly #context: ClientContext;
   readonly #outbox: Outbox;
-  readonly #hasGivenUp: () => boolean;
 
-  /** `hasGivenUp`: whether there is no session, and none will be tried for. */
-  constructor(context: ClientContext, outbox: Outbox, hasGivenUp: () => boolean) {
+  constructor(context: ClientContext, outbox: Outbox) {
     this.#context = context;
     this.#outbox = outbox;
-    this.#hasGivenUp = hasGivenUp;
   }
 
-  /** See {@link DialClient.send}. */
+  /** See {@link BaseClient.send}. */
   send(destination: string, body: Body, options: SendOptions): Promise<void> {
     try {
-      const { delivery, propagation } = this.#context.options;
-      const pairs = sendPairs(destination, body, options.headers, propagation);
-      if (delivery === "at-least-once") return this.#keep(destination, pairs, body, options);
-      return this.frame("SEND", pairs, body, options, `SEND to ${destination}`, options.contentLength);
+      const { delivery, propagation, contentLength: usual } = this.#context.options;
+      const headers = sendHeaders(destination, body, options.headers, propagation);
+      const contentLength = options.contentLength ?? usual;
+      if (delivery === "at-least-once") return this.#keep(destination, headers, body, contentLength, options);
+      return sendNow(this.#context, { command: "SEND", headers, body, contentLength, about: destination }, options);
     } catch (error) {
       return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
   }
 
-  /** See {@link DialClient.send}: with a codec. */
+  /** See {@link BaseClient.send}: with a codec. */
   sendValue(destination: string, value: unknown, options: TypedSendOptions<unknown>): Promise<void> {
     try {
       const { codec } = options;
@@ -47,41 +46,38 @@ export class Sender {
     }
   }
 
-  /**
-   * Send a frame over the connection that there is. `what` names it in messages.
-   *
-   * @throws what is wrong with it, before a byte leaves.
-   */
-  frame(
-    command: ClientCommand,
-    pairs: Pairs,
-    body: Body,
-    options: ReceiptOptions,
-    what: string,
-    contentLength: boolean | undefined,
-  ): Promise<void> {
-    const { options: defaults, ids } = this.#context;
-    const wait = receiptWait(options, what, defaults.receiptTimeout, ids);
-    const connection = this.#context.connection();
-    if (connection === undefined) throw this.#context.notConnected(command);
-    if (wait !== undefined) pairs.push(["receipt", wait.id]);
-    return connection.send(command, pairs, body, contentLength ?? defaults.contentLength, wait);
+  /** See {@link BaseClient.sendFrame}. */
+  sendFrame(command: ClientCommand, headers: HeadersInit, body: Body, options: SendFrameOptions): Promise<void> {
+    try {
+      if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
+      if (command === "CONNECT" || command === "STOMP" || command === "DISCONNECT") {
+        throw new InvalidStateError(`${command} is sent by the client itself`);
+      }
+      checkBody(body);
+      const pairs = [...headerPairs(headers)];
+      const receipt = pairs.find(([name, value]) => name === "receipt" && value !== undefined)?.[1];
+      const others = pairs.filter(([name]) => name !== "receipt");
+      const contentLength = options.contentLength ?? this.#context.options.contentLength;
+      const frame = { command, headers: others, body, contentLength, about: undefined };
+      return sendNow(this.#context, frame, receipt === undefined ? options : { ...options, receipt: String(receipt) });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #sendEncoded(destination: string, encoded: Encoded, options: SendOptions): Promise<void> {
     return this.send(destination, encoded.body, withEncoded(options, encoded));
   }
 
-  #keep(destination: string, pairs: Pairs, body: Body, options: SendOptions): Promise<void> {
-    const { options: defaults, ids } = this.#context;
-    if (this.#hasGivenUp()) throw this.#context.notConnected("SEND");
-    const receipt = options.receipt === false ? true : (options.receipt ?? true);
-    const wait = receiptWait({ ...options, receipt }, `SEND to ${destination}`, Infinity, ids);
+  #keep(destination: string, pairs: Pairs, body: Body, contentLength: boolean, options: SendOptions): Promise<void> {
+    if (this.#context.hasGivenUp()) throw this.#context.notConnected("SEND");
+    checkReceiptOptions(options);
+    const { receipt, timeout = Infinity, signal } = options;
+    const id = typeof receipt === "string" ? receipt : this.#context.ids.next("receipt");
     const headers = texts(pairs.slice(1)); // without the destination
-    const contentLength = options.contentLength ?? defaults.contentLength;
     // A copy: it is sent later, perhaps more than once, and the caller may use its memory again.
     const kept = typeof body === "string" ? body : new Uint8Array(body instanceof ArrayBuffer ? body.slice(0) : body);
-    return this.#outbox.send({ destination, headers, body: kept, contentLength }, wait);
+    return this.#outbox.send({ destination, headers, body: kept, contentLength }, { id, timeout, signal });
   }
 }
 
@@ -90,7 +86,7 @@ function texts(pairs: Pairs): (readonly [name: string, value: string])[] {
   const all: (readonly [string, string])[] = [];
   for (const [name, value] of pairs) {
     if (value === undefined) continue;
-    const kind = typeof value; // callers of other types would have their value written as `String` writes it, unseen
+    const kind = typeof value; // any other type would silently be written as `String` writes it
     if (kind !== "string" && kind !== "number" && kind !== "boolean") {
       throw new TypeError(`header ${JSON.stringify(name)} must be a string, a number or a boolean`);
     }

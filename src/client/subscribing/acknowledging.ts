@@ -1,32 +1,29 @@
-/** ACK and NACK: what each version and ack mode wants, and what a broker must never be sent. */
+/** ACK and NACK: what each version and ack mode needs, and what a broker must never be sent. */
 import { InvalidStateError, StaleMessageError } from "../../errors.js";
 import type { Connection } from "../connection/connection.js";
 import type { Message, SettleOptions, Settler } from "../messages/message.js";
-import { type Pairs, addHeaders } from "../connection/outgoing.js";
+import { type Pairs, addHeaders, outgoing } from "../connection/outgoing.js";
 import type { AnySubscription } from "./subscription.js";
-
-type Send = (command: "ACK" | "NACK", pairs: Pairs, options: SettleOptions) => Promise<void>;
 
 interface Settlement {
   readonly command: "ACK" | "NACK";
   readonly done: Promise<void>;
   /** What was settled before it, in the mode "client". */
   readonly before: number;
-  /** The transaction that it is part of, as long as that can be aborted. */
+  /** The transaction that it is part of, while that can be aborted. */
   openIn: string | undefined;
 }
 
-/** Headers of ACK and NACK that are made of the message and the options. */
+/** Headers of ACK and NACK that are made from the message and the options. */
 const OWN_HEADERS = ["id", "message-id", "subscription", "transaction", "receipt"];
 
 /**
  * Settles the messages that one subscription got in one session. A message is settled once: brokers end the connection
- * over a second ACK.
+ * after a second ACK.
  */
-export class SessionSettler implements Settler {
+export class Acknowledger implements Settler {
   readonly #connection: Connection;
   readonly #subscription: AnySubscription;
-  readonly #send: Send;
   /** How single messages were settled, while they matter. */
   readonly #settled = new WeakMap<Message<unknown>, Settlement>();
   /** In the mode "client": all up to this one are settled. */
@@ -34,10 +31,9 @@ export class SessionSettler implements Settler {
   /** In the mode "client": the open transaction that has settled up to there. */
   #openIn: string | undefined;
 
-  constructor(connection: Connection, subscription: AnySubscription, send: Send) {
+  constructor(connection: Connection, subscription: AnySubscription) {
     this.#connection = connection;
     this.#subscription = subscription;
-    this.#send = send;
   }
 
   /** Whether the message is settled, by itself or by a later one. */
@@ -71,7 +67,7 @@ export class SessionSettler implements Settler {
     try {
       options.signal?.throwIfAborted();
       const before = this.#settled.get(message);
-      // It would be settled twice when that is committed.
+      // It would be settled twice when that transaction is committed.
       const openIn = this.#openIn ?? before?.openIn;
       if (openIn !== undefined && openIn !== options.transaction && this.#connection.isOpen) {
         throw new InvalidStateError(
@@ -100,7 +96,7 @@ export class SessionSettler implements Settler {
   ): Promise<void> {
     const { ack, id } = this.#subscription;
     if (ack === "auto") {
-      // Brokers take an ACK here for an error, and some end the connection.
+      // An ACK is an error here, after which some brokers end the connection.
       if (command === "ACK") return Promise.resolve();
       throw new InvalidStateError(
         `NACK needs the ack mode "client" or "client-individual", subscription ${id} has "auto"`,
@@ -117,7 +113,8 @@ export class SessionSettler implements Settler {
     if (!this.#subscription.isLive) {
       throw new InvalidStateError(`message ${message.messageId} is the broker's again: subscription ${id} has ended`);
     }
-    const done = this.#send(command, this.#pairs(command, message, options), options);
+    const pairs = this.#pairs(command, message, options);
+    const done = this.#connection.send(outgoing(command, this.#subscription.destination, pairs), options);
     const openIn = isTentative ? options.transaction : undefined;
     this.#settled.set(message, { command, done, before: this.#settledUpTo, openIn });
     if (ack === "client") {
@@ -135,8 +132,8 @@ export class SessionSettler implements Settler {
       // STOMP 1.2, "ACK": the id is that of the `ack` header of the MESSAGE.
       pairs.push(["id", message.headers.get("ack") ?? message.messageId]);
     } else {
-      // In 1.0 the subscription need not be named. Unnamed, ActiveMQ Classic counts a message that an earlier subscription
-      // of the session gave back as on its way for ever, and sends one less ahead.
+      // 1.0 does not require the subscription. Without it ActiveMQ Classic counts a message that an earlier subscription of the
+      // session gave back as on its way for ever, and sends one less ahead.
       pairs.push(["message-id", message.messageId], ["subscription", this.#subscription.id]);
     }
     if (transaction !== undefined) pairs.push(["transaction", transaction]);

@@ -1,4 +1,4 @@
-/** Messages that were delivered to a subscription and not yet taken, within bounds. */
+/** The messages of a subscription that were delivered and not yet taken, within bounds. */
 import { Fifo } from "../../internal/fifo.js";
 import type { BufferLimits } from "../options/options.js";
 
@@ -7,11 +7,11 @@ interface Sized {
   readonly frame: { readonly bodySize: number };
 }
 
-/** The broker is held back from this part of the bounds on, and let go again at half of that. */
+/** From this part of the bounds on the buffer is crowded, until it has shrunk to half of that. */
 const CROWDED = 0.1;
 
-/** A bounded queue that says when it becomes crowded, and when it is not any more. */
-export class Unread<T extends Sized> {
+/** A bounded queue that reports when it becomes crowded, and when it no longer is. */
+export class MessageBuffer<T extends Sized> {
   readonly #limits: BufferLimits;
   readonly #crowdedChanged: (isCrowded: boolean) => void;
   readonly #messages = new Fifo<T>();
@@ -28,12 +28,12 @@ export class Unread<T extends Sized> {
     return this.#messages.length;
   }
 
-  /** How long their bodies are together, as `Frame.bodySize` counts. */
+  /** The length of their bodies together, as `Frame.bodySize` counts. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Add one. `false`: there is no room for it. Alone, one of any size has room. */
+  /** Add a message. Returns `false` when there is no room for it. An empty buffer has room for one of any size. */
   add(message: T): boolean {
     const { messages, bytes } = this.#limits;
     const size = message.frame.bodySize;
@@ -44,7 +44,7 @@ export class Unread<T extends Sized> {
     return true;
   }
 
-  /** Take the oldest. */
+  /** Take the oldest message. */
   take(): T | undefined {
     const message = this.#messages.shift();
     if (message === undefined) return undefined;
@@ -55,14 +55,14 @@ export class Unread<T extends Sized> {
     return message;
   }
 
-  /** Drop all. */
+  /** Drop all messages. */
   clear(): void {
     this.#messages.clear();
     this.#bytes = 0;
     this.#setCrowded(false);
   }
 
-  /** Whether it is crowded does not matter any more. */
+  /** It does not matter any more whether the buffer is crowded. */
   release(): void {
     this.#setCrowded(false);
   }

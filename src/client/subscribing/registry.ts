@@ -3,17 +3,17 @@ import { InvalidStateError } from "../../errors.js";
 import type { ServerFrame } from "../../protocol/index.js";
 import type { AnySubscription } from "./subscription.js";
 
-/** So many ids that callers gave are remembered after their subscriptions have ended. */
+/** How many ids are remembered after their subscriptions have ended. */
 const MOST_USED = 10_000;
 
 /** Subscriptions by id. An id is not used twice: messages of an ended subscription may still come. */
-export class Subscriptions {
+export class SubscriptionRegistry {
   readonly #byId = new Map<string, AnySubscription>();
-  /** The one that a message was for last; always among those above. */
+  /** The one that the last message was for. */
   #last: AnySubscription | undefined;
   readonly #used = new Set<string>();
 
-  /** All, in the order they were made. A copy: they may end while it is gone through. */
+  /** All, in the order they were made. A copy: they may end during an iteration. */
   [Symbol.iterator](): IterableIterator<AnySubscription> {
     return [...this.#byId.values()].values();
   }
@@ -36,14 +36,14 @@ export class Subscriptions {
       if (id !== this.#last?.id) this.#last = this.#byId.get(id);
       return this.#last;
     }
-    // STOMP 1.0 has no such header, though most brokers send it: then only the destination can tell.
+    // STOMP 1.0 has no such header, though most brokers send it: without it only the destination can tell.
     const destination = frame.headers.get("destination");
     for (const subscription of this.#byId.values()) if (subscription.destination === destination) return subscription;
     return undefined;
   }
 
   /**
-   * Add one.
+   * Add a subscription.
    *
    * @throws InvalidStateError for an id that is or was in use.
    */
@@ -55,7 +55,7 @@ export class Subscriptions {
     this.#byId.set(id, subscription);
   }
 
-  /** Remove one that has ended. `isUsed`: in the session that there is, and that goes on. */
+  /** Remove a subscription that has ended. `isUsed`: its id was used in the current session, which goes on. */
   delete(subscription: AnySubscription, isUsed: boolean): void {
     if (!this.#byId.delete(subscription.id) || !isUsed) return;
     this.#used.add(subscription.id);
@@ -67,7 +67,7 @@ export class Subscriptions {
     this.#used.clear();
   }
 
-  /** Remove all: their session has ended, and the ids are free again. */
+  /** Remove all: the last session has ended, and the ids are free again. */
   clear(): void {
     this.#byId.clear();
     this.#last = undefined;

@@ -1,30 +1,27 @@
-/** Makes the subscriptions of a client again in each session, and sets aside one that ends the session each time. */
+/** Makes the subscriptions of a client again in each session, and sets aside a subscription that ends the session each time. */
 import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
+import { brokerKindOf } from "../../protocol/broker-kinds.js";
 import { hasHeader, headerPairs } from "../../protocol/index.js";
-import { answerOf, isAnswer } from "../connection/blame.js";
 import type { Connection } from "../connection/connection.js";
-import { prefetchHeaders } from "../../protocol/prefetch.js";
-import type { Pairs } from "../connection/outgoing.js";
+import { type Outgoing, type Pairs, outgoing } from "../connection/outgoing.js";
+import { Suspects, answerOf, isAnswer } from "../connection/suspects.js";
 import type { AnySubscription } from "./subscription.js";
 
 /** What a resubscriber needs of its client. */
 export interface ResubscriberHost {
   /** In ms. */
   readonly receiptTimeout: number;
-  receiptId(): string;
-  /** The broker does not want this subscription. */
+  /** The broker does not accept this subscription. */
   refused(subscription: AnySubscription, error: Error): void;
-  /** None is on trial any longer, or all are that are not tried one at a time. */
-  tried(): void;
+  /** Fewer subscriptions wait for their turn, or are on trial. */
+  progressed(): void;
 }
 
-/** So often a session must end because of a subscription. */
-const MOST_STRIKES = 3;
-/** A session that lives on for so long after a SUBSCRIBE has not ended because of it, in ms. */
+/** A session that lives on for this long after a SUBSCRIBE has not ended because of it, in ms. */
 const TRIAL = 5000;
 /**
- * So many are on trial at a time. RabbitMQ reads nothing while it works off what it has read, some milliseconds for each SUBSCRIBE;
+ * How many are on trial at a time. RabbitMQ reads nothing while it works off what it has read, some milliseconds for each SUBSCRIBE;
  * with thousands of them that takes longer than it waits for the heart-beats of a client, and it ends each session.
  */
 const MOST_ON_TRIAL = 250;
@@ -32,22 +29,20 @@ const MOST_ON_TRIAL = 250;
 /**
  * Brokers end the session over a SUBSCRIBE that they refuse (RabbitMQ over WebSocket without a word), so that each new session
  * would end in the same way for ever. A subscription is on trial from its SUBSCRIBE to its RECEIPT, its first MESSAGE, or
- * a time. If sessions end during a trial, the next one tries the suspects one at a time; who is alone on trial when
- * three sessions end is set aside, and the others live.
+ * a time. If a session ends during a trial, the next one tries the {@link Suspects} one at a time, after the others.
  */
 export class Resubscriber {
   readonly #host: ResubscriberHost;
   readonly #onTrial = new Set<AnySubscription>();
-  /** Those that are to follow when there are fewer on trial, in this session. */
+  /** Those that follow in this session when fewer are on trial. */
   readonly #rest = new Set<AnySubscription>();
-  /** Whether the broker has confirmed one in this session, and whether it has confirmed none in time: then none is waited for. */
-  #confirms = false;
-  #isMute = false;
-  /** Those that were on trial when the last session ended and have not been tried in this one. */
-  #suspects: AnySubscription[] = [];
-  readonly #strikes = new WeakMap<AnySubscription, number>();
+  readonly #suspects = new Suspects<AnySubscription>();
+  /** The suspects that are not tried yet in this session. */
+  readonly #untried = new Set<AnySubscription>();
+  /** What RECEIPTs tell in this session. `"mute"`: the broker confirmed none in time, so none is waited for. */
+  #receipts: "unknown" | "come" | "mute" = "unknown";
   readonly #deadlines = new Deadlines<AnySubscription>((subscription) => {
-    this.#isMute = !this.#confirms;
+    if (this.#receipts === "unknown") this.#receipts = "mute";
     this.#passed(subscription);
   });
   #connection: Connection | undefined;
@@ -72,8 +67,8 @@ export class Resubscriber {
   established(connection: Connection, subscriptions: readonly AnySubscription[]): void {
     this.#connection = connection;
     this.#hasErred = false;
-    const suspects = new Set(this.#suspects);
-    for (const subscription of subscriptions) if (!suspects.has(subscription)) this.#rest.add(subscription);
+    for (const suspect of this.#suspects) this.#untried.add(suspect);
+    for (const subscription of subscriptions) if (!this.#suspects.has(subscription)) this.#rest.add(subscription);
     this.#subscribeMore();
     if (this.#onTrial.size === 0) this.#tryNext();
   }
@@ -83,15 +78,16 @@ export class Resubscriber {
     if (this.#onTrial.size > 0) this.#passed(subscription);
   }
 
-  /** Whether a subscription waits for its turn: this session has had no SUBSCRIBE of it. */
+  /** Whether a subscription waits for its turn: its SUBSCRIBE was not sent in this session. */
   waits(subscription: AnySubscription): boolean {
-    return this.#connection !== undefined && (this.#rest.has(subscription) || this.#suspects.includes(subscription));
+    return this.#rest.has(subscription) || this.#untried.has(subscription);
   }
 
   /** A subscription has ended. */
   removed(subscription: AnySubscription): void {
-    this.#suspects = this.#suspects.filter((one) => one !== subscription);
-    if (this.#rest.delete(subscription) && this.#rest.size === 0) this.#host.tried();
+    this.#suspects.clear(subscription);
+    this.#untried.delete(subscription);
+    if (this.#rest.delete(subscription) && this.#rest.size === 0) this.#host.progressed();
     this.#passed(subscription);
   }
 
@@ -105,52 +101,47 @@ export class Resubscriber {
     const tried = [...this.#onTrial];
     this.#reset();
     if (!isAnswer(reason)) {
-      this.#suspects = [...new Set([...tried, ...this.#suspects])].filter((one) => this.#strikes.has(one));
+      this.#suspects.clearUnstruck();
       return;
     }
-    const [only] = tried;
-    if (tried.length === 1 && only !== undefined) {
-      const strikes = (this.#strikes.get(only) ?? 0) + 1;
-      this.#strikes.set(only, strikes);
-      if (strikes >= MOST_STRIKES) {
-        this.#suspects = this.#suspects.filter((one) => one !== only);
-        this.#host.refused(only, answerOf(reason));
-        return;
-      }
-    }
-    this.#suspects = [...new Set([...this.#suspects, ...tried])];
+    const guilty = this.#suspects.blame(tried, reason, true, 0);
+    if (guilty === undefined) return;
+    this.#suspects.clear(guilty);
+    this.#host.refused(guilty, answerOf(reason));
   }
 
   /** There will be no session. */
   ended(): void {
     this.#reset();
-    this.#suspects = [];
+    this.#suspects.clearAll();
   }
 
   #reset(): void {
     this.#connection = undefined;
     this.#onTrial.clear();
     this.#rest.clear();
-    this.#confirms = this.#isMute = false;
+    this.#untried.clear();
+    this.#receipts = "unknown";
     this.#deadlines.clear();
   }
 
   #subscribeMore(): void {
     for (const subscription of this.#rest) {
-      if (this.#onTrial.size >= MOST_ON_TRIAL && !this.#isMute) return;
+      if (this.#onTrial.size >= MOST_ON_TRIAL && this.#receipts !== "mute") return;
       this.#rest.delete(subscription);
       this.#subscribe(subscription);
     }
   }
 
   #tryNext(): void {
-    for (let next = this.#suspects.shift(); next !== undefined; next = this.#suspects.shift()) {
+    for (const next of this.#untried) {
+      this.#untried.delete(next);
       if (next.isLive) {
         this.#subscribe(next);
         return;
       }
     }
-    this.#host.tried();
+    this.#host.progressed();
   }
 
   #subscribe(subscription: AnySubscription): void {
@@ -158,15 +149,13 @@ export class Resubscriber {
     if (connection === undefined) return;
     this.#onTrial.add(subscription);
     this.#deadlines.set(subscription, TRIAL);
-    const id = this.#host.receiptId();
-    const what = `SUBSCRIBE to ${subscription.destination}`;
-    const wait = { id, what, timeout: this.#host.receiptTimeout, signal: undefined, isOptional: true };
+    const wait = { receipt: true, timeout: this.#host.receiptTimeout, isOptional: true };
     // At once: SUBSCRIBEs go out before all else. What `send` throws is a rejection too.
     new Promise<void>((resolve) => {
-      resolve(connection.send("SUBSCRIBE", subscribePairs(subscription, connection.server, id), "", true, wait));
+      resolve(connection.send(subscribeFrame(subscription, connection.server), wait));
     }).then(
       () => {
-        if (this.#connection === connection) this.#confirms = true;
+        if (this.#connection === connection) this.#receipts = "come";
         if (!this.#hasErred) this.#passed(subscription);
       },
       (error: unknown) => {
@@ -185,10 +174,10 @@ export class Resubscriber {
   #passed(subscription: AnySubscription): void {
     if (!this.#onTrial.delete(subscription)) return;
     this.#deadlines.delete(subscription);
-    this.#strikes.delete(subscription);
+    this.#suspects.clear(subscription);
     if (this.#rest.size > 0) {
       this.#subscribeMore();
-      if (this.#rest.size === 0) this.#host.tried();
+      if (this.#rest.size === 0) this.#host.progressed();
     }
     if (this.#onTrial.size === 0) this.#tryNext();
   }
@@ -198,14 +187,14 @@ function asError(error: unknown): Error {
   return error instanceof Error ? error : new TypeError(String(error));
 }
 
-/** The headers of SUBSCRIBE. */
-export function subscribePairs(
+/** The SUBSCRIBE of a subscription. `server`: the broker's header of that name. */
+export function subscribeFrame(
   { destination, id, ack, terms: { headers, prefetch } }: AnySubscription,
   server: string | undefined,
-  receipt: string | undefined,
-): Pairs {
+): Outgoing {
   const pairs: Pairs = [["destination", destination], ["id", id], ["ack", ack], ...headerPairs(headers)];
-  for (const pair of prefetchHeaders(prefetch, server)) if (!hasHeader(headers, pair[0])) pairs.push(pair);
-  if (receipt !== undefined) pairs.push(["receipt", receipt]);
-  return pairs;
+  if (prefetch !== undefined) {
+    for (const pair of brokerKindOf(server).prefetch(prefetch)) if (!hasHeader(headers, pair[0])) pairs.push(pair);
+  }
+  return outgoing("SUBSCRIBE", destination, pairs);
 }

@@ -1,36 +1,51 @@
-/** A subscription: how what was delivered is handed out, and how it ends. */
+/**
+ * A subscription: how what was delivered is handed out, and how it ends.
+ *
+ *     live ──drain()──▶ draining (nothing more is handed out)
+ *       │                   │
+ *       └── unsubscribe, an error, the end of the last session ──▶ ended (unread messages: kept to be read, or dropped)
+ */
 import { InvalidStateError, SlowConsumerError, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import { Fifo } from "../../internal/fifo.js";
-import { isThenable } from "../../internal/thenable.js";
 import type { ServerFrame } from "../../protocol/index.js";
+import type { ClientContext } from "../connection/context.js";
 import { type AckMode, Message, type Settler } from "../messages/message.js";
-import type { MessageHandler, UnsubscribeOptions } from "./subscribe-options.js";
-import { Unread } from "./buffer.js";
+import { MessageBuffer } from "./buffer.js";
+import { Handling, type HandlingHost } from "./handling.js";
+import type { UnsubscribeOptions } from "./subscribe-options.js";
 import type { SubscriptionTerms } from "./terms.js";
 
 /** What a subscription needs of its client. */
 export interface SubscriptionHost {
-  /** The handler has returned or failed: settle the message, unless the handler has. */
-  settleAfterHandler(command: "ACK" | "NACK", subscription: AnySubscription, message: Message<unknown>): void;
-  /** Call a handler, in whatever context the message brings. */
-  run<T>(message: Message<T>, handler: MessageHandler<T>): unknown;
   unsubscribe(subscription: AnySubscription, options: UnsubscribeOptions): Promise<void>;
-  /** End the subscription, here and at the broker. */
-  fail(subscription: AnySubscription, reason: Error): void;
-  /** Unread messages have become too many, or few again. */
-  crowded(subscription: AnySubscription, isCrowded: boolean): void;
-  handlerFailed(subscription: AnySubscription, error: unknown): void;
-  /** A message has no valid value: put it in order. What is returned never rejects, and resolves when that is done. */
-  invalid(subscription: AnySubscription, message: Message<unknown>, error: unknown): Promise<void> | undefined;
-  /** A message was dropped for want of room. */
-  overflowed(subscription: AnySubscription): void;
+  /** End a subscription, here and at the broker. `dropUnread`: without handing out what is unread. */
+  fail(subscription: AnySubscription, reason: Error, dropUnread: boolean): void;
 }
 
-/** A subscription whatever its messages' values are. */
+/** A subscription, whatever the values of its messages are. */
 // `any`, as a subscription's value stands in its handler's argument and in its iterator's result: no other type fits all.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnySubscription = Subscription<any>;
+
+type State =
+  | { readonly kind: "live" }
+  | { readonly kind: "draining" }
+  /** `reason`: what the next reader rejects with. `isOver`: nothing more is handed out, not even what is unread. */
+  | { readonly kind: "ended"; reason: Error | undefined; readonly isOver: boolean };
+
+const LIVE: State = { kind: "live" };
+const DRAINING: State = { kind: "draining" };
+
+/** How a subscription ends. */
+export interface SubscriptionEnd {
+  /** Without one it was meant to end. */
+  readonly reason: Error | undefined;
+  /** Drop what is unread; otherwise it can still be read. */
+  readonly dropUnread: boolean;
+  /** Nobody else reports the reason: leave it to `ended`, which becomes an unhandled rejection unless somebody waits for it. */
+  readonly isUnheard?: boolean;
+}
 
 /**
  * A subscription. Without a handler it is read with `for await`, by one reader; leaving the loop unsubscribes. It lives on
@@ -46,82 +61,72 @@ export class Subscription<T = undefined>
   readonly destination: string;
   /** How its messages are acknowledged. */
   readonly ack: AckMode;
+  /** Resolves when the subscription has ended by `unsubscribe` or `disconnect`; rejects with the reason when it ended otherwise. */
+  readonly ended: Promise<void>;
   /** What it was asked to be. @internal */
   readonly terms: SubscriptionTerms<T>;
+  readonly #context: ClientContext;
   readonly #host: SubscriptionHost;
   readonly #concurrency: number;
-  readonly #unread: Unread<Message<T>>;
+  readonly #buffer: MessageBuffer<Message<T>>;
+  readonly #handling: Handling<T>;
   readonly #readers = new Fifo<Deferred<IteratorResult<Message<T>, undefined>>>();
-  readonly #ended: Deferred<void> = deferred();
-  /** Handed to a reader last. */
+  readonly #whenEnded: Deferred<void> = deferred();
+  #state: State = LIVE;
+  /** What a reader got last, until the reader asks for more. */
   #handed: Message<T> | undefined;
   #delivered = 0;
-  /** How many messages are being decoded or handled. */
-  #running = 0;
-  #state: "live" | "draining" | "ended" = "live";
-  /** Whether it has ended without its unread messages. */
-  #isOver = false;
-  #isAskedForEnd = false;
+  #dropped = 0;
   #whenIdle: Deferred<void> | undefined;
-  #reason: Error | undefined;
 
   /** Made by `subscribe`. @internal */
-  constructor(terms: SubscriptionTerms<T>, host: SubscriptionHost) {
+  constructor(terms: SubscriptionTerms<T>, context: ClientContext, host: SubscriptionHost) {
     this.id = terms.id;
     this.destination = terms.destination;
     this.ack = terms.ack;
+    this.ended = this.#whenEnded.promise;
     this.terms = terms;
-    this.#concurrency = terms.ack === "client" || terms.handler === undefined ? 1 : terms.concurrency;
+    this.#context = context;
     this.#host = host;
-    this.#unread = new Unread(terms.buffer, (isCrowded) => {
-      host.crowded(this, isCrowded);
+    this.#concurrency = terms.ack === "client" || terms.handler === undefined ? 1 : terms.concurrency;
+    this.#buffer = new MessageBuffer(terms.buffer, (isCrowded) => {
+      context.flow.setCrowded(this, isCrowded);
     });
-    this.#ended.promise.catch(() => undefined); // whoever wants to know asks `ended`
+    this.#handling = new Handling(terms, context, this.#handlingHost());
   }
 
-  /** For the client: whether handlers work on its messages. */
+  /** Whether handlers work on its messages. @internal */
   get isBusy(): boolean {
-    return this.#running > 0;
+    return this.#handling.running > 0;
   }
 
   /** Whether it has not ended. */
   get isLive(): boolean {
-    return this.#state !== "ended";
+    return this.#state.kind !== "ended";
   }
 
   /** How many messages were delivered and not yet read. */
   get unread(): number {
-    return this.#unread.length;
-  }
-
-  /** Resolves when the subscription has ended by `unsubscribe` or `disconnect`; rejects with the reason when it ended otherwise. */
-  get ended(): Promise<void> {
-    this.#isAskedForEnd = true;
-    return this.#ended.promise;
-  }
-
-  /** Whether somebody hears of its end: whoever reads it, or has asked for `ended`. @internal */
-  get isWatched(): boolean {
-    return this.terms.handler === undefined || this.#isAskedForEnd;
+    return this.#buffer.length;
   }
 
   /**
-   * End it. Messages that were delivered and not read are dropped; those not acknowledged are the broker's again (RabbitMQ
+   * End it. Messages that were delivered and not read are dropped; those that are not acknowledged are the broker's again (RabbitMQ
    * delivers them again only when the session has ended). Calling it again, or after its end, does nothing. Resolves when
-   * the UNSUBSCRIBE is handed over, or with `receipt` confirmed.
+   * the UNSUBSCRIBE is handed over, or with `receipt` when the broker has confirmed it.
    */
   unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
     return this.#host.unsubscribe(this, options);
   }
 
-  /** The next message. Rejects with the reason when the subscription was ended by an error and all that came was read. */
+  /** The next message. Rejects with the reason when an error ended the subscription and everything that came was read. */
   next(): Promise<IteratorResult<Message<T>, undefined>> {
     if (this.terms.handler !== undefined) {
       return Promise.reject(new InvalidStateError(`subscription ${this.id} has a handler: it cannot be iterated`));
     }
     this.#doneWith();
-    if (this.terms.codec === undefined && this.#state !== "draining") {
-      const message = this.#unread.take();
+    if (this.terms.codec === undefined && this.#state.kind !== "draining") {
+      const message = this.#buffer.take();
       if (message !== undefined) {
         this.#handed = message;
         return Promise.resolve({ done: false, value: message });
@@ -144,17 +149,17 @@ export class Subscription<T = undefined>
     return this;
   }
 
-  /** Unsubscribe; a connection that has ended meanwhile is no error. */
+  /** Unsubscribe. A connection that has ended meanwhile is not an error. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isLive) await this.unsubscribe();
   }
 
   /** For the client: a message came, which `settler` settles. @internal */
   deliver(frame: ServerFrame, settler: Settler): void {
-    if (this.#state !== "live") return; // it is the broker's to deliver again, where it is to be acknowledged
+    if (this.#state.kind !== "live") return; // in an ack mode the broker delivers it again
     this.#delivered++;
     const message = new Message<T>(frame, settler, this.#delivered);
-    if (this.#unread.length === 0 && this.#isWanted()) this.#take(message);
+    if (this.#buffer.length === 0 && this.#isWanted()) this.#handling.take(message);
     else this.#keep(message);
   }
 
@@ -162,17 +167,17 @@ export class Subscription<T = undefined>
   interrupted(): void {
     this.#delivered = 0;
     if (this.ack === "auto") return;
-    // What is to be acknowledged is delivered again, so it is not handed out twice. What was handed out can be
-    // acknowledged no more, so that `drain` need not wait for it.
-    this.#unread.clear();
+    // The broker delivers again what was to be acknowledged, so it is not handed out here too. What was handed out cannot be
+    // acknowledged any more, so `drain` does not wait for it.
+    this.#buffer.clear();
     this.#handed = undefined;
     this.#checkIdle();
   }
 
-  /** For the client: hand out no more. Resolves when what was handed out is done with; after its end, when no handler runs. @internal */
+  /** For the client: hand out no more. Resolves when what was handed out is done; after its end, when no handler runs. @internal */
   drain(): Promise<void> {
-    if (this.#state === "live") this.#state = "draining";
-    this.#unread.release();
+    if (this.#state.kind === "live") this.#state = DRAINING;
+    this.#buffer.release();
     if (this.#isIdle()) return Promise.resolve();
     this.#whenIdle ??= deferred<void>();
     return this.#whenIdle.promise;
@@ -183,153 +188,73 @@ export class Subscription<T = undefined>
     this.#checkIdle();
   }
 
-  /** For the client: no more will come. With a `reason`, that is told to the reader once all is read. @internal */
-  end(reason: Error | undefined, dropUnread: boolean): void {
-    if (this.#state === "ended") return;
-    if (dropUnread || this.#state === "draining") this.#unread.clear();
-    this.#isOver = dropUnread;
-    this.#state = "ended";
-    this.#unread.release();
-    this.#reason = reason;
-    if (reason === undefined) this.#ended.resolve();
-    else this.#ended.reject(reason);
+  /** For the client: no more messages will come. @internal */
+  end({ reason, dropUnread, isUnheard = false }: SubscriptionEnd): void {
+    if (this.#state.kind === "ended") return;
+    if (dropUnread || this.#state.kind === "draining") this.#buffer.clear();
+    this.#state = { kind: "ended", reason, isOver: dropUnread };
+    this.#buffer.release();
+    if (!isUnheard) this.ended.catch(() => undefined);
+    if (reason === undefined) this.#whenEnded.resolve();
+    else this.#whenEnded.reject(reason);
     this.#work();
   }
 
+  #handlingHost(): HandlingHost<T> {
+    return {
+      isLive: () => this.isLive,
+      isOver: () => this.#state.kind === "ended" && this.#state.isOver,
+      toReader: (message) => {
+        this.#handed = message;
+        this.#readers.shift()?.resolve({ done: false, value: message });
+      },
+      freed: () => {
+        this.#work();
+      },
+      checkIdle: () => {
+        this.#checkIdle();
+      },
+      fail: (reason) => {
+        this.#host.fail(this, reason, true);
+      },
+    };
+  }
+
   #keep(message: Message<T>): void {
-    while (!this.#unread.add(message)) {
-      this.#host.overflowed(this);
-      if (this.terms.whenSlow === "fail") {
-        this.#host.fail(this, tooSlow(this, message, this.#unread));
+    while (!this.#buffer.add(message)) {
+      const { id, destination, terms } = this;
+      this.#context.counters.messagesDropped++;
+      this.#context.status.tell({ type: "slow-consumer", subscription: id, destination, count: ++this.#dropped });
+      if (terms.whenSlow === "fail") {
+        this.#host.fail(this, tooSlow(this, message, this.#buffer), false);
         return;
       }
-      this.#unread.take();
+      this.#buffer.take();
     }
   }
 
-  /** Take what waits, as far as it is wanted; tell the readers when no more will come. */
+  /** Take what waits, as far as it is wanted; end the readers when no more will come. */
   #work(): void {
     while (this.#isWanted()) {
-      const message = this.#unread.take();
+      const message = this.#buffer.take();
       if (message === undefined) break;
-      this.#take(message);
+      this.#handling.take(message);
     }
-    if (this.#state === "ended" && (this.#isOver || (this.#running === 0 && this.#unread.length === 0)))
-      this.#tellEnd();
+    const state = this.#state;
+    if (state.kind === "ended" && (state.isOver || (this.#handling.running === 0 && this.#buffer.length === 0))) {
+      for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
+        const { reason } = state;
+        state.reason = undefined; // one reader gets it; then the iteration is over
+        if (reason === undefined) reader.resolve({ done: true, value: undefined });
+        else reader.reject(reason);
+      }
+    }
     this.#checkIdle();
   }
 
   #isWanted(): boolean {
-    if (this.#running >= this.#concurrency || this.#state === "draining") return false;
+    if (this.#handling.running >= this.#concurrency || this.#state.kind === "draining") return false;
     return this.terms.handler !== undefined || this.#readers.length > 0;
-  }
-
-  #tellEnd(): void {
-    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
-      const reason = this.#reason;
-      this.#reason = undefined; // told once; then it is over
-      if (reason === undefined) reader.resolve({ done: true, value: undefined });
-      else reader.reject(reason);
-    }
-  }
-
-  /** Decode a message and hand it out. A codec that gives no promise costs none. */
-  #take(message: Message<T>): void {
-    const { codec } = this.terms;
-    if (codec === undefined) {
-      this.#handOut(message);
-      return;
-    }
-    let value: T | Promise<T>;
-    try {
-      value = codec.decode(message);
-      if (!isThenable(value)) message.decoded(value);
-    } catch (error) {
-      this.#invalid(message, error);
-      return;
-    }
-    if (!isThenable(value)) {
-      this.#handOut(message);
-      return;
-    }
-    this.#running++;
-    Promise.resolve(value).then(
-      (valid) => {
-        this.#running--;
-        message.decoded(valid);
-        this.#handOut(message);
-        this.#work();
-      },
-      (error: unknown) => {
-        this.#running--;
-        this.#invalid(message, error);
-        this.#work();
-      },
-    );
-  }
-
-  #invalid(message: Message<T>, error: unknown): void {
-    const done = this.#host.invalid(this, message, error);
-    if (done === undefined) return;
-    this.#running++;
-    void done.then(() => {
-      this.#running--;
-      this.#work();
-    });
-  }
-
-  #handOut(message: Message<T>): void {
-    if (this.#isOver) return; // it was decoded meanwhile: dropped as what was not read
-    const { handler } = this.terms;
-    if (handler !== undefined) {
-      this.#call(handler, message);
-      return;
-    }
-    this.#handed = message;
-    this.#readers.shift()?.resolve({ done: false, value: message });
-  }
-
-  /** Run the handler; one that returns no promise costs none. */
-  #call(handler: MessageHandler<T>, message: Message<T>): void {
-    let result: unknown;
-    let waits: boolean;
-    this.#running++; // it runs already: it may call `disconnect`
-    try {
-      result = this.#host.run(message, handler);
-      waits = isThenable(result);
-    } catch (error) {
-      this.#failed(message, error);
-      this.#running--;
-      this.#checkIdle();
-      return;
-    }
-    if (!waits) {
-      this.#succeeded(message);
-      this.#running--;
-      this.#checkIdle();
-      return;
-    }
-    Promise.resolve(result).then(
-      () => {
-        this.#succeeded(message);
-        this.#running--;
-        this.#work();
-      },
-      (error: unknown) => {
-        this.#failed(message, error);
-        this.#running--;
-        this.#work();
-      },
-    );
-  }
-
-  #succeeded(message: Message<T>): void {
-    if (this.ack !== "auto") this.#host.settleAfterHandler("ACK", this, message);
-  }
-
-  #failed(message: Message<T>, error: unknown): void {
-    if (this.ack !== "auto") this.#host.settleAfterHandler("NACK", this, message);
-    this.#host.handlerFailed(this, error);
   }
 
   /** The reader wants another message, or no more: it is done with the one it had. */
@@ -339,8 +264,8 @@ export class Subscription<T = undefined>
   }
 
   #isIdle(): boolean {
-    if (this.#running > 0) return false;
-    return this.#state === "ended" || this.#handed === undefined || this.ack === "auto" || this.#handed.isDone;
+    if (this.#handling.running > 0) return false;
+    return !this.isLive || this.#handed === undefined || this.ack === "auto" || this.#handed.isDone;
   }
 
   #checkIdle(): void {
@@ -353,7 +278,7 @@ export class Subscription<T = undefined>
 function tooSlow(
   { id, destination, terms }: AnySubscription,
   next: Message<unknown>,
-  { length, bytes }: Pick<Unread<never>, "length" | "bytes">,
+  { length, bytes }: Pick<MessageBuffer<never>, "length" | "bytes">,
 ): StompError {
   const { buffer } = terms;
   return new SlowConsumerError(

@@ -1,11 +1,12 @@
-/** Transactions: what is sent and acknowledged in one takes effect together, or not at all. */
+/** A transaction: what is sent and acknowledged in it takes effect together, or not at all. */
 import { ConnectionLostError, InvalidStateError, type StompError, TransactionError } from "../../errors.js";
-import type { Body, ClientCommand, HeadersInit } from "../../protocol/index.js";
+import type { Body, HeadersInit } from "../../protocol/index.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
 import type { Message, SettleOptions } from "../messages/message.js";
-import { type Pairs, addHeaders, receiptWait } from "../connection/outgoing.js";
-import { type SendOptions, sendPairs } from "../sending/send-options.js";
+import { type Outgoing, type Pairs, addHeaders, outgoing } from "../connection/outgoing.js";
+import { sendHeaders } from "../sending/send-headers.js";
+import type { SendOptions } from "../sending/send-options.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
 
 /** Options of {@link Transaction.commit} and {@link Transaction.abort}. */
@@ -23,7 +24,7 @@ export interface FinishOptions extends ReceiptOptions {
 const OWN_HEADERS = ["destination", "receipt", "transaction"];
 
 /**
- * A transaction, made by {@link Client.begin}. It ends once: by `commit`, by `abort`, or with its session, and is of no use
+ * A transaction, made by {@link Client.begin}. It ends once, by `commit`, by `abort` or with its session, and cannot be used
  * afterwards. `await using` aborts it unless it was committed. `disconnect` does not wait for it, unless it is a handler's.
  */
 export class Transaction implements AsyncDisposable {
@@ -32,7 +33,7 @@ export class Transaction implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #context: ClientContext;
   readonly #finished: () => void;
-  /** Receipts that it waits for: a broker may never send them when it is aborted. */
+  /** The receipts that it waits for: a broker may never send them when the transaction is aborted. */
   readonly #receipts = new Set<string>();
   readonly #settled: Message<unknown>[] = [];
   #state: "open" | "committed" | "aborted" | "abandoned" = "open";
@@ -50,13 +51,13 @@ export class Transaction implements AsyncDisposable {
     return this.#state === "open" && this.#connection.isOpen;
   }
 
-  /** Whether it was committed or aborted by a call of that. */
+  /** Whether `commit` or `abort` was called. */
   get isFinished(): boolean {
     return this.#state === "committed" || this.#state === "aborted";
   }
 
   /**
-   * Send a message as part of it: the broker has it when the transaction is committed. Resolves when it is handed over; with
+   * Send a message as part of it: the message counts when the transaction is committed. Resolves when it is handed over; with
    * `receipt` when the broker has confirmed it. RabbitMQ does so only after the commit: wait for both together, as in
    * `Promise.all([sent, transaction.commit()])`. The receipt of the commit is enough in most cases.
    *
@@ -65,13 +66,12 @@ export class Transaction implements AsyncDisposable {
    */
   send(destination: string, body: Body = "", options: SendOptions = {}): Promise<void> {
     return this.#within(() => {
-      const { propagation, contentLength } = this.#context.options;
-      const pairs = sendPairs(destination, body, options.headers, propagation, OWN_HEADERS);
-      pairs.push(["transaction", this.id]);
-      const what = `SEND to ${destination} in ${this.id}`;
-      return this.#tracked(options, (given) =>
-        this.#frame("SEND", pairs, body, given, what, options.contentLength ?? contentLength),
-      );
+      const { propagation, contentLength: usual } = this.#context.options;
+      const headers = sendHeaders(destination, body, options.headers, propagation, OWN_HEADERS);
+      headers.push(["transaction", this.id]);
+      const contentLength = options.contentLength ?? usual;
+      const frame: Outgoing = { command: "SEND", headers, body, contentLength, about: destination };
+      return this.#tracked(options, (given) => this.#connection.send(frame, given));
     });
   }
 
@@ -103,7 +103,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
-   * Abort it: nothing of it takes effect, and who waits for receipts of it is told so. Resolves when the broker has confirmed
+   * Abort it: nothing of it takes effect, and calls that wait for receipts in it reject with TransactionError. Resolves when the broker has confirmed
    * that, or with `receipt: false` when ABORT is handed over. Rejects as `commit` does.
    */
   abort(options: FinishOptions = {}): Promise<void> {
@@ -118,7 +118,7 @@ export class Transaction implements AsyncDisposable {
     });
   }
 
-  /** For the client: its session is about to be ended, so that it cannot be committed any more. */
+  /** For the client: its session is about to be ended, so it cannot be committed any more. @internal */
   abandon(): void {
     if (this.#state !== "open") return;
     this.#state = "abandoned";
@@ -138,14 +138,8 @@ export class Transaction implements AsyncDisposable {
     return this.#within(() => {
       const pairs: Pairs = [["transaction", this.id]];
       addHeaders(pairs, options.headers, command, ["transaction", "receipt"]);
-      const sent = this.#frame(
-        command,
-        pairs,
-        "",
-        { ...options, receipt: options.receipt ?? true },
-        `${command} of ${this.id}`,
-        true,
-      );
+      const receipt = options.receipt ?? true;
+      const sent = this.#connection.send(outgoing(command, this.id, pairs), { ...options, receipt });
       this.#state = state;
       this.#finished();
       for (const message of this.#settled.splice(0)) message.decide(state === "committed");
@@ -156,7 +150,7 @@ export class Transaction implements AsyncDisposable {
     });
   }
 
-  /** Send with options whose receipt is one that is given up when the transaction is aborted. */
+  /** Send with a receipt that is given up when the transaction is aborted. */
   #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<void>): Promise<void> {
     const { receipt } = options;
     if (receipt === undefined || receipt === false) return send(options);
@@ -168,19 +162,6 @@ export class Transaction implements AsyncDisposable {
 
   #abandonReceipts(reason: StompError): void {
     for (const id of this.#receipts) this.#connection.abandonReceipt(id, reason);
-  }
-
-  #frame(
-    command: ClientCommand,
-    pairs: Pairs,
-    body: Body,
-    options: ReceiptOptions,
-    what: string,
-    contentLength: boolean,
-  ): Promise<void> {
-    const wait = receiptWait(options, what, this.#context.options.receiptTimeout, this.#context.ids);
-    if (wait !== undefined) pairs.push(["receipt", wait.id]);
-    return this.#connection.send(command, pairs, body, contentLength, wait);
   }
 
   /** Do something while it is open; the end of its session meanwhile is the end of the transaction. */

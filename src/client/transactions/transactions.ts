@@ -2,7 +2,8 @@
 import { InvalidStateError, ServerError } from "../../errors.js";
 import type { HeadersInit } from "../../protocol/index.js";
 import type { ClientContext } from "../connection/context.js";
-import { type Pairs, addHeaders, receiptWait } from "../connection/outgoing.js";
+import { type Pairs, addHeaders, checkReceiptOptions, outgoing } from "../connection/outgoing.js";
+import type { SessionPart } from "../connection/session-part.js";
 import { Transaction } from "./transaction.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
 
@@ -15,7 +16,7 @@ export interface BeginOptions extends ReceiptOptions {
 }
 
 /** The transactions of a client. */
-export class Transactions {
+export class Transactions implements SessionPart {
   readonly #context: ClientContext;
   readonly #open = new Map<string, Transaction>();
 
@@ -23,20 +24,18 @@ export class Transactions {
     this.#context = context;
   }
 
-  /** See {@link DialClient.begin}. */
+  /** See {@link BaseClient.begin}. */
   async begin(options: BeginOptions): Promise<Transaction> {
-    const { ids, options: defaults } = this.#context;
-    const { id = ids.next("tx"), headers } = options;
+    const { id = this.#context.ids.next("tx"), headers } = options;
     if (typeof id !== "string" || id === "") throw new TypeError("id must be a string that is not empty");
     const pairs: Pairs = [["transaction", id]];
     addHeaders(pairs, headers, "BEGIN", ["transaction", "receipt"]);
-    const wait = receiptWait(options, `BEGIN of ${id}`, defaults.receiptTimeout, ids);
-    // RabbitMQ takes a second BEGIN, and forgets what the first transaction had.
+    checkReceiptOptions(options);
+    // RabbitMQ accepts a second BEGIN, and forgets what the first transaction had.
     if (this.#open.has(id)) throw new InvalidStateError(`transaction id ${JSON.stringify(id)} is in use`);
     const connection = this.#context.connection();
     if (connection === undefined) throw this.#context.notConnected("BEGIN");
-    if (wait !== undefined) pairs.push(["receipt", wait.id]);
-    const sent = connection.send("BEGIN", pairs, "", true, wait);
+    const sent = connection.send(outgoing("BEGIN", id, pairs), options);
     const transaction = new Transaction(id, connection, this.#context, () => {
       if (this.#open.get(id) === transaction) this.#open.delete(id);
     });
@@ -46,15 +45,15 @@ export class Transactions {
       return transaction;
     } catch (error) {
       this.#open.delete(id);
-      // Perhaps the broker has begun it all the same: nobody else would end it.
+      // The broker may have begun it all the same: nobody else would end it.
       if (transaction.isOpen && !(error instanceof ServerError)) {
-        transaction.abort({ receipt: false }).catch(() => undefined); // the caller is told of the BEGIN
+        transaction.abort({ receipt: false }).catch(() => undefined); // the caller gets the error of BEGIN
       }
       throw error;
     }
   }
 
-  /** See {@link DialClient.transaction}. */
+  /** See {@link BaseClient.transaction}. */
   async run<R>(work: (transaction: Transaction) => R | Promise<R>, options: BeginOptions): Promise<R> {
     const transaction = await this.begin(options);
     let result: R;
@@ -68,13 +67,17 @@ export class Transactions {
     return result;
   }
 
-  /** The session is about to be ended: what is open cannot be committed any more. */
-  abandon(): void {
+  /** The session is about to be ended: what is open cannot be committed any more, and receipts of it would be waited for in vain. */
+  closing(): void {
     for (const transaction of this.#open.values()) transaction.abandon();
   }
 
-  /** The session has ended. The ids are free again. */
+  /** The session has ended: the ids are free again. */
   interrupted(): void {
+    this.#open.clear();
+  }
+
+  ended(): void {
     this.#open.clear();
   }
 }

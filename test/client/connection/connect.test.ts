@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import type { Status } from "../../../src/client/observing/status.js";
 import { ConnectError, InvalidStateError, ProtocolError, ServerError } from "../../../src/errors.js";
 import { ScriptedBroker, settled } from "../../support/scripted-broker.js";
@@ -12,7 +12,7 @@ describe("connecting", () => {
       session: { heartBeat: { outgoing: 5000, incoming: 20_000 } },
       connected: { server: "test/1", session: "s-1" },
     });
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       login: "ann",
       passcode: "secret",
       host: "vhost",
@@ -47,7 +47,7 @@ describe("connecting", () => {
 
   test.each(["1.0", "1.1", "1.2"] as const)("takes version %s when the broker chooses it", async (version) => {
     const broker = new ScriptedBroker({ session: { versions: [version] } });
-    const client = new DialClient(broker.dial, NO_BEAT);
+    const client = new BaseClient(broker.dial, NO_BEAT);
     await client.connect();
     expect(client.session?.version).toBe(version);
     await client.disconnect();
@@ -55,7 +55,7 @@ describe("connecting", () => {
 
   test("a second call joins the first, and a third does nothing when connected", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, NO_BEAT);
+    const client = new BaseClient(broker.dial, NO_BEAT);
     await Promise.all([client.connect(), client.connect()]);
     await client.connect();
     expect(broker.dialled).toBe(1);
@@ -67,7 +67,7 @@ describe("connecting", () => {
       welcome: false,
       onFrame: (_frame, self) => self.send("ERROR", { message: "Bad CONNECT" }, "Access refused for user 'ann'\n"),
     });
-    const client = new DialClient(broker.dial, { ...NO_BEAT, login: "ann", passcode: "secret" });
+    const client = new BaseClient(broker.dial, { ...NO_BEAT, login: "ann", passcode: "secret" });
     const error = await client.connect().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ConnectError);
     expect(error).toMatchObject({
@@ -83,7 +83,7 @@ describe("connecting", () => {
 
   test("a peer that closes before CONNECTED is told apart", async () => {
     const broker = new ScriptedBroker({ welcome: false, onFrame: (_frame, self) => void self.transport.close() });
-    await expect(new DialClient(broker.dial, NO_BEAT).connect()).rejects.toThrow(
+    await expect(new BaseClient(broker.dial, NO_BEAT).connect()).rejects.toThrow(
       "memory: closed the connection before CONNECTED; does it expect TLS, another protocol, or other credentials?",
     );
   });
@@ -93,7 +93,7 @@ describe("connecting", () => {
       welcome: false,
       onFrame: (_frame, self) => self.transport.send("HTTP/1.1 400 Bad Request\r\n\r\n"),
     });
-    const error = await new DialClient(broker.dial, NO_BEAT).connect().catch((reason: unknown) => reason);
+    const error = await new BaseClient(broker.dial, NO_BEAT).connect().catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       message:
         'no session with memory:: unknown command "HTTP/1.1 400 B"; does a STOMP broker listen there, or is TLS wanted?',
@@ -106,14 +106,14 @@ describe("connecting", () => {
       welcome: false,
       onFrame: (_frame, self) => self.transport.send("CONNECTED\nversion:1.0\n\n\0"),
     });
-    await expect(new DialClient(broker.dial, { ...NO_BEAT, versions: ["1.2"] }).connect()).rejects.toThrow(
+    await expect(new BaseClient(broker.dial, { ...NO_BEAT, versions: ["1.2"] }).connect()).rejects.toThrow(
       'no session with memory:: the server chose version "1.0", offered were 1.2; offer a version that it speaks',
     );
   });
 
   test("a dial that fails is wrapped, with its error as cause", async () => {
     const cause = new Error("no such road");
-    const client = new DialClient([{ name: "road://rome", dial: () => Promise.reject(cause) }], NO_BEAT);
+    const client = new BaseClient([{ name: "road://rome", dial: () => Promise.reject(cause) }], NO_BEAT);
     await expect(client.connect()).rejects.toMatchObject({
       name: "ConnectError",
       stage: "dial",
@@ -125,7 +125,7 @@ describe("connecting", () => {
   test("a dial that throws is wrapped too, and the client can be connected afterwards", async () => {
     let first = true;
     const broker = new ScriptedBroker();
-    const client = new DialClient((signal) => {
+    const client = new BaseClient((signal) => {
       if (first) {
         first = false;
         throw new Error("not today");
@@ -140,7 +140,7 @@ describe("connecting", () => {
 
   test("an aborted signal rejects with its reason, untouched, and nothing stays open", async () => {
     const broker = new ScriptedBroker({ welcome: false });
-    const client = new DialClient(broker.dial, NO_BEAT);
+    const client = new BaseClient(broker.dial, NO_BEAT);
     const controller = new AbortController();
     const connecting = client.connect({ signal: controller.signal });
     await settled();
@@ -153,13 +153,13 @@ describe("connecting", () => {
 
   test("a signal that is aborted before rejects without a dial", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, NO_BEAT);
+    const client = new BaseClient(broker.dial, NO_BEAT);
     await expect(client.connect({ signal: AbortSignal.abort("no") })).rejects.toBe("no");
     expect(broker.dialled).toBe(0);
   });
 
   test("disconnect ends an attempt at once", async () => {
-    const client = new DialClient(() => new Promise(() => undefined), NO_BEAT);
+    const client = new BaseClient(() => new Promise(() => undefined), NO_BEAT);
     const connecting = client.connect().catch((reason: unknown) => reason);
     await client.disconnect();
     const error = await connecting;
@@ -171,7 +171,7 @@ describe("connecting", () => {
   test("a transport that a dial brings too late is dropped", async () => {
     const broker = new ScriptedBroker();
     let bring: () => void = () => undefined;
-    const client = new DialClient(async (signal) => {
+    const client = new BaseClient(async (signal) => {
       await new Promise<void>((resolve) => (bring = resolve));
       return broker.dial(signal);
     }, NO_BEAT);
@@ -187,7 +187,7 @@ describe("connecting", () => {
 
   test("what the broker announces beyond a limit ends the connection with both numbers", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, { ...NO_BEAT, limits: { bodyBytes: 65_536 } });
+    const client = new BaseClient(broker.dial, { ...NO_BEAT, limits: { bodyBytes: 65_536 } });
     await client.connect();
     const subscription = await client.subscribe("/queue/a");
     const pending = client.send("/queue/a", "x", { receipt: "never" });
@@ -213,13 +213,13 @@ describe("wrong options", () => {
     [{ buffer: { messages: 0 } }, RangeError, "buffer.messages must be at least 1, not 0"],
     [{ login: 7 as never }, TypeError, "login must be a string"],
   ])("%o is refused", (options, type, message) => {
-    expect(() => new DialClient(dial, options)).toThrow(type);
-    expect(() => new DialClient(dial, options)).toThrow(message);
+    expect(() => new BaseClient(dial, options)).toThrow(type);
+    expect(() => new BaseClient(dial, options)).toThrow(message);
   });
 
   test("a passcode that CONNECT cannot express is refused before a byte leaves, and not shown", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, { ...NO_BEAT, passcode: "se\ncret" });
+    const client = new BaseClient(broker.dial, { ...NO_BEAT, passcode: "se\ncret" });
     await expect(client.connect()).rejects.toThrow(
       new TypeError('header "passcode" has a line feed, which cannot be escaped here'),
     );
@@ -236,7 +236,7 @@ describe("connecting that takes too long", () => {
   });
 
   test("ends with the stage and the time: no transport", async () => {
-    const client = new DialClient([{ name: "ws://far.example/ws", dial: () => new Promise(() => undefined) }], {
+    const client = new BaseClient([{ name: "ws://far.example/ws", dial: () => new Promise(() => undefined) }], {
       connectTimeout: 3000,
     });
     const connecting = client.connect().catch((reason: unknown) => reason);
@@ -251,7 +251,7 @@ describe("connecting that takes too long", () => {
 
   test("ends with the stage and the time: no CONNECTED", async () => {
     const broker = new ScriptedBroker({ welcome: false });
-    const client = new DialClient(broker.dial, {});
+    const client = new BaseClient(broker.dial, {});
     const connecting = client.connect().catch((reason: unknown) => reason);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(await connecting).toMatchObject({

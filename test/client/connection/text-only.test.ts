@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import type { ClientOptions } from "../../../src/client/options/options.js";
 import { webSocket } from "../../../src/adapters/websocket.js";
 import type { Dial } from "../../../src/transport.js";
@@ -11,11 +11,11 @@ const REFUSED = new TypeError("the body is not UTF-8, and this transport carries
 /** Octets that are no text in UTF-8. */
 const BINARY = Uint8Array.of(0xff, 0, 0xc3, 0x28);
 
-async function overText(options: ClientOptions = {}): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+async function overText(options: ClientOptions = {}): Promise<{ broker: ScriptedBroker; client: BaseClient }> {
   const broker = new ScriptedBroker({ memory: { kind: "messages" } });
   const dial: Dial = async (signal) =>
     Object.defineProperty(await broker.dial(signal), "textOnly", { value: true, configurable: true });
-  const client = new DialClient(dial, { heartBeat: false, reconnect: false, ...options });
+  const client = new BaseClient(dial, { heartBeat: false, reconnect: false, ...options });
   await client.connect();
   return { broker, client };
 }

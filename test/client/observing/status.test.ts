@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
-import { type Status, StatusFeed, StatusListeners } from "../../../src/client/observing/status.js";
+import { BaseClient } from "../../../src/client/client.js";
+import { StatusFeed } from "../../../src/client/observing/status-feed.js";
+import { StatusListeners } from "../../../src/client/observing/status-listeners.js";
+import type { Status } from "../../../src/client/observing/status.js";
 import { ConnectionLostError, HeartBeatError, ServerError } from "../../../src/errors.js";
 import { connected } from "../../support/connected.js";
 import { ScriptedBroker, settled } from "../../support/scripted-broker.js";
@@ -21,7 +23,7 @@ describe("status", () => {
       connected: { server: "RabbitMQ/4.1.0", session: "s-1" },
       session: { heartBeat: { outgoing: 1000, incoming: 0 } },
     });
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       heartBeat: { outgoing: 0, incoming: 1000 },
       heartBeatTolerance: 2,
       reconnect: () => 500,
@@ -83,7 +85,7 @@ describe("status", () => {
       ERROR: "on_error",
     };
     const broker = new ScriptedBroker({ session: { heartBeat: { outgoing: 1000, incoming: 0 } } });
-    const client = new DialClient(broker.dial, { heartBeat: { outgoing: 0, incoming: 1000 }, reconnect: false });
+    const client = new BaseClient(broker.dial, { heartBeat: { outgoing: 0, incoming: 1000 }, reconnect: false });
     client.onStatus(({ type }) => called.push(byStatus[type] ?? type));
     client.onFrame(({ direction, frame }) => {
       const name = direction === "out" ? `on_send ${frame.command}` : byFrame[frame.command];
@@ -226,7 +228,7 @@ describe("the frames that are shown", () => {
       { credentials: () => ({ login: "ann", passcode: "s3cret" }), headers: () => headers },
     ]) {
       const broker = new ScriptedBroker();
-      const client = new DialClient(broker.dial, { heartBeat: false, ...options });
+      const client = new BaseClient(broker.dial, { heartBeat: false, ...options });
       const shown: string[] = [];
       client.onFrame(({ frame }) => shown.push(JSON.stringify(frame.headers)));
       await client.connect();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import type { AttemptInfo, Credentials } from "../../../src/client/options/credentials.js";
 import type { ClientOptions } from "../../../src/client/options/options.js";
 import { ConnectError } from "../../../src/errors.js";
@@ -26,7 +26,7 @@ function said(broker: ScriptedBroker, ...names: string[]): (string | undefined)[
 describe("credentials", () => {
   test("as values are said in each session", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       ...PATIENT,
       login: "ann",
       passcode: "secret",
@@ -47,7 +47,7 @@ describe("credentials", () => {
   ])("and headers of functions that answer %s are asked for at each attempt", async (_when, answer) => {
     const broker = new ScriptedBroker();
     let token = 0;
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       ...PATIENT,
       credentials: () => answer({ login: "ann", passcode: `token-${++token}` }),
       headers: () => answer({ "x-token": token }),
@@ -66,7 +66,7 @@ describe("credentials", () => {
 
   test("may be absent: then the broker decides", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, { ...PATIENT, credentials: () => ({}) });
+    const client = new BaseClient(broker.dial, { ...PATIENT, credentials: () => ({}) });
     await client.connect();
     expect(said(broker, "login", "passcode")).toEqual([[undefined, undefined]]);
     await client.disconnect();
@@ -75,7 +75,7 @@ describe("credentials", () => {
   test("a renewed token is used by reconnect(), which keeps the subscriptions", async () => {
     const broker = new ScriptedBroker();
     let passcode = "old";
-    const client = new DialClient(broker.dial, { ...PATIENT, credentials: () => ({ login: "ann", passcode }) });
+    const client = new BaseClient(broker.dial, { ...PATIENT, credentials: () => ({ login: "ann", passcode }) });
     await client.connect();
     const subscription = await client.subscribe("/queue/a");
     const reading = subscription.next();
@@ -97,7 +97,7 @@ describe("credentials", () => {
         else if (frame.command === "CONNECT") self.welcome();
       },
     });
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       ...PATIENT,
       credentials: (attempt) => {
         asked.push(attempt);
@@ -131,7 +131,7 @@ describe("credentials", () => {
     ["headers", { headers: () => Promise.reject(new Error("no token today")) }],
   ])("a function for %s that fails fails the attempt, before anything is opened", async (name, options) => {
     const broker = new ScriptedBroker();
-    const error = await failure(new DialClient(broker.dial, { ...PATIENT, ...options }).connect());
+    const error = await failure(new BaseClient(broker.dial, { ...PATIENT, ...options }).connect());
     expect(error).toBeInstanceOf(ConnectError);
     expect(error).toMatchObject({
       stage: "prepare",
@@ -144,7 +144,7 @@ describe("credentials", () => {
   test("a function that fails while reconnecting is asked again", async () => {
     const broker = new ScriptedBroker();
     let asked = 0;
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       ...PATIENT,
       credentials: () => {
         if (++asked === 2) throw new Error("try later");
@@ -162,7 +162,7 @@ describe("credentials", () => {
   test("a function that does not answer in time fails the attempt, and its signal is aborted", async () => {
     const broker = new ScriptedBroker();
     let signal: AbortSignal | undefined;
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       ...PATIENT,
       connectTimeout: 500,
       credentials: (attempt) => {
@@ -184,7 +184,7 @@ describe("credentials", () => {
   test("that come after the attempt was given up open nothing", async () => {
     const broker = new ScriptedBroker();
     let answer: (credentials: Credentials) => void = () => undefined;
-    const client = new DialClient(broker.dial, {
+    const client = new BaseClient(broker.dial, {
       ...PATIENT,
       credentials: () => new Promise((resolve) => (answer = resolve)),
     });
@@ -216,7 +216,7 @@ describe("credentials", () => {
     ],
   ])("a function that gives %s is a TypeError, and is not asked again", async (_what, options, message) => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, { ...PATIENT, retryFirstConnect: true, ...options });
+    const client = new BaseClient(broker.dial, { ...PATIENT, retryFirstConnect: true, ...options });
     const told = statusesOf(client);
     await expect(client.connect()).rejects.toThrow(new TypeError(message));
     expect(told.at(-1)).toMatchObject({
@@ -235,7 +235,7 @@ describe("credentials", () => {
     ],
     [{ headers: { passcode: "secret" } }, 'header "passcode" of CONNECT is an option of its own'],
   ])("%o is refused", (options, message) => {
-    expect(() => new DialClient(new ScriptedBroker().dial, options)).toThrow(new TypeError(message));
+    expect(() => new BaseClient(new ScriptedBroker().dial, options)).toThrow(new TypeError(message));
   });
 
   test("are in no status, no error and no frame that is shown", async () => {
@@ -246,7 +246,7 @@ describe("credentials", () => {
         if (frame.command === "CONNECT") self.send("ERROR", { message: "Bad CONNECT" });
       },
     });
-    const client = new DialClient(broker.dial, { ...PATIENT, credentials: () => ({ login: "ann", passcode: "hush" }) });
+    const client = new BaseClient(broker.dial, { ...PATIENT, credentials: () => ({ login: "ann", passcode: "hush" }) });
     client.onStatus((status) => shown.push(status));
     client.onFrame((frame) => shown.push([...Object.values(frame)].map(String)));
     shown.push(await failure(client.connect()));

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryPair } from "../../../src/adapters/memory.js";
 import { Broker, type Script } from "../../../src/broker/index.js";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import type { AckMode } from "../../../src/client/messages/message.js";
 import type { Subscription } from "../../../src/client/subscribing/subscription.js";
 import type { Dial, Transport } from "../../../src/transport.js";
@@ -62,7 +62,7 @@ class World {
   });
   /** What the broker found wrong with the client's frames. */
   readonly complaints: string[] = [];
-  readonly client: DialClient;
+  readonly client: BaseClient;
   /** What each subscription got. */
   readonly got = new Map<Subscription, string[]>();
   readonly subscriptions: Subscription[] = [];
@@ -89,7 +89,7 @@ class World {
       this.broker.accept(ours);
       return Promise.resolve(theirs);
     };
-    this.client = new DialClient(dial, {
+    this.client = new BaseClient(dial, {
       heartBeat: false,
       reconnect: () => 50,
       retryFirstConnect: true,
@@ -201,7 +201,7 @@ describe("after any sequence of drops, refusals, reconnect(), subscribe and unsu
           expect(broker.subscriptions(topic)).toBe(live.filter(({ destination }) => destination === topic).length);
         }
 
-        const sender = new DialClient(broker.dial, { heartBeat: false });
+        const sender = new BaseClient(broker.dial, { heartBeat: false });
         await sender.connect();
         for (const topic of TOPICS) await sender.send(topic, `to ${topic}`, { receipt: true });
         await settled();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryPair } from "../../../src/adapters/memory.js";
-import { DialClient } from "../../../src/client/client.js";
-import type { Endpoint } from "../../../src/client/reconnecting/named-dial.js";
+import { BaseClient } from "../../../src/client/client.js";
+import type { NamedDial } from "../../../src/client/reconnecting/named-dial.js";
 import type { ClientOptions } from "../../../src/client/options/options.js";
 import type { Status } from "../../../src/client/observing/status.js";
 import { Client, type ConnectOptions, type Target, connect } from "../../../src/connect.js";
@@ -23,7 +23,7 @@ afterEach(() => {
 const PATIENT: ClientOptions = { heartBeat: false, reconnect: () => 1000 };
 
 /** Targets named after their place, and the broker behind each; one that is not there cannot be dialled. */
-function targets(...brokers: (ScriptedBroker | undefined)[]): Endpoint[] {
+function targets(...brokers: (ScriptedBroker | undefined)[]): NamedDial[] {
   return brokers.map((broker, index) => ({
     name: `target-${index + 1}`,
     dial: broker?.dial ?? (() => Promise.reject(new Error("down"))),
@@ -56,7 +56,7 @@ describe("several targets", () => {
   ])("are tried in their order: the second when the first %s", async (_why, first, time) => {
     const second = new ScriptedBroker();
     const third = new ScriptedBroker();
-    const client = new DialClient(targets(first, second, third), { ...PATIENT, connectTimeout: 300 });
+    const client = new BaseClient(targets(first, second, third), { ...PATIENT, connectTimeout: 300 });
     const told = statusesOf(client);
     const connecting = client.connect();
     await vi.advanceTimersByTimeAsync(time);
@@ -69,7 +69,7 @@ describe("several targets", () => {
 
   test("each have the whole time of an attempt", async () => {
     const brokers = [1, 2].map(() => new ScriptedBroker({ welcome: false }));
-    const client = new DialClient(targets(...brokers), { ...PATIENT, connectTimeout: 300 });
+    const client = new BaseClient(targets(...brokers), { ...PATIENT, connectTimeout: 300 });
     const connecting = client.connect();
     await vi.advanceTimersByTimeAsync(300 + 299);
     brokers[1]?.welcome();
@@ -78,7 +78,7 @@ describe("several targets", () => {
   });
 
   test("that all fail are one error, which names each", async () => {
-    const client = new DialClient(targets(undefined, refusing()), { heartBeat: false });
+    const client = new BaseClient(targets(undefined, refusing()), { heartBeat: false });
     const error = await failure(client.connect());
     expect(error).toBeInstanceOf(ConnectError);
     expect(error).toMatchObject({
@@ -91,17 +91,17 @@ describe("several targets", () => {
     expect((cause as AggregateError).errors).toMatchObject([{ stage: "dial" }, { cause: { code: "server" } }]);
   });
 
-  test.each<[string, Endpoint[], ClientOptions]>([
+  test.each<[string, NamedDial[], ClientOptions]>([
     ["dial", targets(undefined, undefined), {}],
     ["prepare", targets(undefined, undefined), { credentials: () => Promise.reject(new Error("no")) }],
   ])("that all fail tell how far any came: %s", async (stage, endpoints, options) => {
-    expect(await failure(new DialClient(endpoints, options).connect())).toMatchObject({ stage });
+    expect(await failure(new BaseClient(endpoints, options).connect())).toMatchObject({ stage });
   });
 
   test("are gone through once for each attempt, from the first on, with a wait in between", async () => {
     const broker = new ScriptedBroker();
     let isUp = true;
-    const client = new DialClient(
+    const client = new BaseClient(
       [
         { name: "target-1", dial: () => Promise.reject(new Error("down")) },
         { name: "target-2", dial: (signal) => (isUp ? broker.dial(signal) : Promise.reject(new Error("down"))) },
@@ -131,7 +131,7 @@ describe("several targets", () => {
   test("are shuffled anew each time when asked to, each tried once", async () => {
     const chance = vi.spyOn(Math, "random");
     const draw = (...drawn: number[]): void => drawn.forEach((number) => void chance.mockReturnValueOnce(number));
-    const client = new DialClient(targets(undefined, undefined, undefined), {
+    const client = new BaseClient(targets(undefined, undefined, undefined), {
       ...PATIENT,
       targetOrder: "shuffled",
       retryFirstConnect: true,
@@ -150,7 +150,7 @@ describe("several targets", () => {
 
   test("are given up together when each has refused CONNECT so many times in a row", async () => {
     const brokers = [refusing(), refusing()];
-    const client = new DialClient(targets(...brokers), {
+    const client = new BaseClient(targets(...brokers), {
       ...PATIENT,
       reconnect: () => 0,
       retryFirstConnect: true,
@@ -165,7 +165,7 @@ describe("several targets", () => {
 
   test("are asked for credentials one by one, and told what the one before said", async () => {
     const asked: unknown[] = [];
-    const client = new DialClient(targets(refusing(), new ScriptedBroker()), {
+    const client = new BaseClient(targets(refusing(), new ScriptedBroker()), {
       ...PATIENT,
       credentials: ({ attempt, lastError }) => {
         const { cause } = lastError ?? {};
@@ -184,7 +184,7 @@ describe("several targets", () => {
   test("are not tried after the signal", async () => {
     const controller = new AbortController();
     const second = new ScriptedBroker();
-    const client = new DialClient(
+    const client = new BaseClient(
       [
         {
           name: "target-1",
@@ -202,12 +202,12 @@ describe("several targets", () => {
   });
 
   test("must be at least one, and the order a known one", () => {
-    expect(() => new DialClient([])).toThrow(new TypeError("there must be a target to connect to"));
+    expect(() => new BaseClient([])).toThrow(new TypeError("there must be a target to connect to"));
     expect(() => new Client([])).toThrow(new TypeError("there must be a target to connect to"));
-    expect(() => new DialClient([{ name: "x", dial: undefined as never }])).toThrow(
+    expect(() => new BaseClient([{ name: "x", dial: undefined as never }])).toThrow(
       new TypeError("a dial must be a function"),
     );
-    expect(() => new DialClient(targets(undefined), { targetOrder: "random" as never })).toThrow(
+    expect(() => new BaseClient(targets(undefined), { targetOrder: "random" as never })).toThrow(
       new TypeError('targetOrder must be "given" or "shuffled", not "random"'),
     );
   });

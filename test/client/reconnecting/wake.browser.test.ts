@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import { ScriptedBroker } from "../../support/scripted-broker.js";
 
 test("a page that is online again, or looked at again, does not wait for its next attempt", async () => {
   const broker = new ScriptedBroker();
-  const client = new DialClient(broker.dial, { heartBeat: false, reconnect: () => 3_600_000 });
+  const client = new BaseClient(broker.dial, { heartBeat: false, reconnect: () => 3_600_000 });
   await client.connect();
   for (const sign of [
     () => dispatchEvent(new Event("online")),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DialClient } from "../../../src/client/client.js";
+import type { BaseClient } from "../../../src/client/client.js";
 import type { ClientOptions } from "../../../src/client/options/options.js";
 import type { Status } from "../../../src/client/observing/status.js";
 import { ConnectionLostError, InvalidStateError, ReplyTimeoutError, ServerError } from "../../../src/errors.js";
@@ -20,7 +20,7 @@ const ACTIVEMQ = "ActiveMQ/5.17.2";
 const ARTEMIS = "ActiveMQ-Artemis/2.33.0 ActiveMQ Artemis Messaging Engine";
 
 /** A client and a broker that says what it is, and answers nothing by itself. */
-function served(server?: string, options?: ClientOptions): Promise<{ broker: ScriptedBroker; client: DialClient }> {
+function served(server?: string, options?: ClientOptions): Promise<{ broker: ScriptedBroker; client: BaseClient }> {
   return connected({ connected: server === undefined ? {} : { server } }, options);
 }
 

@@ -6,7 +6,7 @@ import {
   OutboxFullError,
   ReceiptTimeoutError,
 } from "../../../src/errors.js";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import { failure } from "../../support/connected.js";
 import { Keeping, keeping } from "../../support/keeping.js";
 import { ScriptedBroker, settled } from "../../support/scripted-broker.js";
@@ -198,7 +198,7 @@ describe("a signal", () => {
 function gated(mayConnect: () => boolean, receipts = true) {
   const refusal = new ConnectError("dial", "no way");
   const broker = new ScriptedBroker({ receipts });
-  const client = new DialClient((signal) => (mayConnect() ? broker.dial(signal) : Promise.reject(refusal)), {
+  const client = new BaseClient((signal) => (mayConnect() ? broker.dial(signal) : Promise.reject(refusal)), {
     heartBeat: false,
     reconnect: (attempt) => attempt < 2 && 100,
     delivery: "at-least-once",

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import type { Message } from "../../../src/client/messages/message.js";
 import type { ClientOptions, Propagation } from "../../../src/client/options/options.js";
 import type { Status } from "../../../src/client/observing/status.js";
@@ -269,6 +269,6 @@ describe("propagation", () => {
     [{ run: true }, "propagation.run must be a function"],
   ])("of %j is refused", (propagation, message) => {
     const dial = () => Promise.reject(new Error("not dialled"));
-    expect(() => new DialClient(dial, { propagation: propagation as never })).toThrow(new TypeError(message));
+    expect(() => new BaseClient(dial, { propagation: propagation as never })).toThrow(new TypeError(message));
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DialClient } from "../../../src/client/client.js";
+import { BaseClient } from "../../../src/client/client.js";
 import {
   ConnectionLostError,
   InvalidStateError,
@@ -112,7 +112,7 @@ describe("send", () => {
 
   test("without a connection it rejects and says why", async () => {
     const broker = new ScriptedBroker();
-    const client = new DialClient(broker.dial, { heartBeat: false });
+    const client = new BaseClient(broker.dial, { heartBeat: false });
     const never = await failure(client.send("/queue/a", "x"));
     expect(never).toBeInstanceOf(InvalidStateError);
     expect(never).toMatchObject({ message: "SEND needs a connection, the client is disconnected" });
@@ -308,7 +308,7 @@ describe("sendFrame", () => {
 describe("frame listeners", () => {
   test("are shown every frame in both directions, without the passcode, until removed", async () => {
     const broker = new ScriptedBroker({ connected: { session: "s" } });
-    const client = new DialClient(broker.dial, { heartBeat: false, login: "ann", passcode: "secret" });
+    const client = new BaseClient(broker.dial, { heartBeat: false, login: "ann", passcode: "secret" });
     const shown: string[] = [];
     const remove = client.onFrame(({ direction, frame }) =>
       shown.push(`${direction} ${frame.command} ${JSON.stringify(frame.headers)} ${frame.text()}`),

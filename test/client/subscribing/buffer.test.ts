@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { Unread } from "../../../src/client/subscribing/buffer.js";
+import { MessageBuffer } from "../../../src/client/subscribing/buffer.js";
 
 interface Item {
   readonly frame: { readonly bodySize: number };
 }
 
-function unreadOf(messages: number, bytes = Infinity): { unread: Unread<Item>; crowded: boolean[] } {
+function unreadOf(messages: number, bytes = Infinity): { unread: MessageBuffer<Item>; crowded: boolean[] } {
   const crowded: boolean[] = [];
-  return { unread: new Unread<Item>({ messages, bytes }, (isCrowded) => crowded.push(isCrowded)), crowded };
+  return { unread: new MessageBuffer<Item>({ messages, bytes }, (isCrowded) => crowded.push(isCrowded)), crowded };
 }
 
 const item = (bodySize: number): Item => ({ frame: { bodySize } });

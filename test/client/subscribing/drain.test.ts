@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DialClient } from "../../../src/client/client.js";
+import type { BaseClient } from "../../../src/client/client.js";
 import type { Message } from "../../../src/client/messages/message.js";
 import type { Status } from "../../../src/client/observing/status.js";
-import type { Subscription } from "../../../src/client/subscribing/subscription.js";
 import { ConnectionLostError, StaleMessageError } from "../../../src/errors.js";
 import { type Deferred, deferred } from "../../../src/internal/deferred.js";
 import { connected, failure } from "../../support/connected.js";
 import { type ScriptedBroker, settled } from "../../support/scripted-broker.js";
+import { take } from "../../support/take.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -51,12 +51,6 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   promise.then(settle, settle);
   await settled();
   return is;
-}
-
-async function take(subscription: Subscription): Promise<Message> {
-  const { value } = await subscription.next();
-  if (value === undefined) throw new Error("the iteration has ended");
-  return value;
 }
 
 describe("disconnect, with handlers", () => {
@@ -240,7 +234,7 @@ describe("disconnect, with handlers", () => {
 });
 
 describe("a handler that calls disconnect", () => {
-  test.each<[string, (client: DialClient, ended: Deferred<void>) => unknown]>([
+  test.each<[string, (client: BaseClient, ended: Deferred<void>) => unknown]>([
     ["synchronously", (client, ended) => void client.disconnect().then(ended.resolve)],
     [
       "and then works on",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { prefetchHeaders } from "../../../src/protocol/prefetch.js";
+import { brokerKindOf } from "../../../src/protocol/broker-kinds.js";
 import { connected, failure } from "../../support/connected.js";
 import { settled } from "../../support/scripted-broker.js";
 
@@ -14,13 +14,12 @@ describe("the header that bounds what a broker sends ahead", () => {
     ["rabbitmq/4", [RABBIT, ACTIVE]],
     [undefined, [RABBIT, ACTIVE]],
   ])("is the one that the broker knows, or both: %s", (server, expected) => {
-    expect(prefetchHeaders(7, server)).toEqual(expected);
-    expect(prefetchHeaders(undefined, server)).toEqual([]);
+    expect(brokerKindOf(server).prefetch(7)).toEqual(expected);
   });
 });
 
 test("a prefetch of one is a window of none on Artemis: one message at a time", () => {
-  expect(prefetchHeaders(1, "ActiveMQ-Artemis/2.56.0")).toEqual([["consumer-window-size", 0]]);
+  expect(brokerKindOf("ActiveMQ-Artemis/2.56.0").prefetch(1)).toEqual([["consumer-window-size", 0]]);
 });
 
 describe("prefetch", () => {

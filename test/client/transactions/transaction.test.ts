@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DialClient } from "../../../src/client/client.js";
+import type { BaseClient } from "../../../src/client/client.js";
 import type { Transaction } from "../../../src/client/transactions/transaction.js";
 import {
   ConnectionLostError,
@@ -39,7 +39,7 @@ function likeRabbitMq(): (frame: ClientFrame, broker: ScriptedBroker) => void {
 const rabbit = (): Parameters<typeof connected>[0] => ({ receipts: false, onFrame: likeRabbitMq() });
 
 /** Disconnect from a broker that confirms nothing. */
-async function leave(client: DialClient): Promise<void> {
+async function leave(client: BaseClient): Promise<void> {
   const disconnecting = client.disconnect({ timeout: 1 });
   await vi.advanceTimersByTimeAsync(1);
   await disconnecting;

@@ -1,0 +1,174 @@
+/** What happens to each message of a subscription: it is decoded, handed out, and settled after its handler. */
+import { ConnectionLostError, StaleMessageError } from "../../errors.js";
+import { isThenable } from "../../internal/thenable.js";
+import type { ClientContext } from "../connection/context.js";
+import type { Message } from "../messages/message.js";
+import type { MessageHandler } from "./subscribe-options.js";
+import type { SubscriptionTerms } from "./terms.js";
+
+/** What the handling of messages needs of its subscription. */
+export interface HandlingHost<T> {
+  /** Whether it has not ended. */
+  isLive(): boolean;
+  /** Whether nothing is handed out any more. */
+  isOver(): boolean;
+  /** Hand a message to a reader. */
+  toReader(message: Message<T>): void;
+  /** A message that took its time is done: there may be room for another one. */
+  freed(): void;
+  /** A message is done. */
+  checkIdle(): void;
+  /** End the subscription, here and at the broker, without its unread messages. */
+  fail(reason: Error): void;
+}
+
+/** Handles the messages of one subscription. What takes no time costs no promise. */
+export class Handling<T> {
+  readonly #terms: SubscriptionTerms<T>;
+  readonly #context: ClientContext;
+  readonly #host: HandlingHost<T>;
+  #running = 0;
+
+  constructor(terms: SubscriptionTerms<T>, context: ClientContext, host: HandlingHost<T>) {
+    this.#terms = terms;
+    this.#context = context;
+    this.#host = host;
+  }
+
+  /** How many messages are being decoded or handled. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Decode a message and hand it out. */
+  take(message: Message<T>): void {
+    const { codec } = this.#terms;
+    if (codec === undefined) {
+      this.#handOut(message);
+      return;
+    }
+    let value: T | Promise<T>;
+    try {
+      value = codec.decode(message);
+      if (!isThenable(value)) message.decoded(value);
+    } catch (error) {
+      this.#invalid(message, error);
+      return;
+    }
+    if (!isThenable(value)) {
+      this.#handOut(message);
+      return;
+    }
+    this.#later(
+      value,
+      (valid) => {
+        message.decoded(valid);
+        this.#handOut(message);
+      },
+      (error) => {
+        this.#invalid(message, error);
+      },
+    );
+  }
+
+  /** Count a message as running until something is settled. It is counted off before what follows: that may start another one. */
+  #later<R>(result: PromiseLike<R>, resolved: (result: R) => void, rejected: (error: unknown) => void): void {
+    this.#running++;
+    Promise.resolve(result).then(
+      (value) => {
+        this.#running--;
+        resolved(value);
+        this.#host.freed();
+      },
+      (error: unknown) => {
+        this.#running--;
+        rejected(error);
+        this.#host.freed();
+      },
+    );
+  }
+
+  #handOut(message: Message<T>): void {
+    const { codec, handler } = this.#terms;
+    // The subscription ended while the message was decoded: dropped like an unread one.
+    if (codec !== undefined && this.#host.isOver()) return;
+    if (handler === undefined) this.#host.toReader(message);
+    else this.#call(handler, message, this.#terms.ack !== "auto");
+  }
+
+  /** Call a handler or a policy, in whatever context the message brings. `settles`: its outcome settles the message. */
+  #call(handler: MessageHandler<T>, message: Message<T>, settles: boolean): void {
+    let result: unknown;
+    this.#running++; // it runs already: it may call `disconnect`
+    try {
+      const { propagation } = this.#context.options;
+      result = propagation.run === undefined ? handler(message) : propagation.run(message, () => handler(message));
+      if (isThenable(result)) {
+        Promise.resolve(result).then(
+          () => {
+            this.#finish(message, settles, undefined);
+            this.#host.freed();
+          },
+          (error: unknown) => {
+            this.#finish(message, settles, { error });
+            this.#host.freed();
+          },
+        );
+        return;
+      }
+    } catch (error) {
+      this.#finish(message, settles, { error });
+      this.#host.checkIdle();
+      return;
+    }
+    this.#finish(message, settles, undefined);
+    this.#host.checkIdle();
+  }
+
+  /** A handler or a policy has finished, with a `fault` or without. */
+  #finish(message: Message<T>, settles: boolean, fault: { readonly error: unknown } | undefined): void {
+    if (settles) this.#settle(fault === undefined ? "ACK" : "NACK", message);
+    if (fault !== undefined) this.#handlerFailed(fault.error);
+    this.#running--;
+  }
+
+  /** A message has no valid value: do what the subscription's policy says. */
+  #invalid(message: Message<T>, error: unknown): void {
+    const { destination, invalid: policy, ack } = this.#terms;
+    const { status } = this.#context;
+    const report = { type: "invalid-message", error, destination, message } as const;
+    if (policy === "nack") {
+      status.tellError(error, report);
+      if (ack !== "auto") this.#settle("NACK", message);
+      return;
+    }
+    status.tell(report);
+    if (policy === "fail") this.#host.fail(asError(error));
+    else this.#call((one) => policy(one, error), message, false);
+  }
+
+  /** The handler has returned or failed: settle its message, unless the handler did. */
+  #settle(command: "ACK" | "NACK", message: Message<T>): void {
+    // STOMP 1.0 has no NACK: the message stays with the broker.
+    if (message.isSettled || (command === "NACK" && this.#context.connection()?.version === "1.0")) return;
+    const { nackHeaders: headers } = this.#terms;
+    const settled = command === "ACK" ? message.ack() : message.nack(headers === undefined ? {} : { headers });
+    settled.catch((error: unknown) => {
+      // When its session or subscription has ended, the broker delivers the message again.
+      const hasEnded = error instanceof StaleMessageError || error instanceof ConnectionLostError;
+      if (!hasEnded && this.#host.isLive()) this.#handlerFailed(error);
+    });
+  }
+
+  #handlerFailed(error: unknown): void {
+    const { destination } = this.#terms;
+    this.#context.status.tellError(error, { type: "handler-error", error, destination });
+  }
+}
+
+/** What a codec throws may be anything. */
+function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const what = typeof thrown === "string" ? thrown : typeof thrown;
+  return new TypeError(`the codec failed: ${what}`, { cause: thrown });
+}
