@@ -58,6 +58,7 @@ export class BaseClient implements AsyncDisposable {
   /**
    * @param route What to connect to: a dial, or several with their names.
    * @throws TypeError or RangeError for wrong options.
+   * @internal
    */
   constructor(route: Dial | readonly NamedDial[], options: ClientOptions = {}) {
     const connection: ClientContext["connection"] = () => this.#supervisor.open;

@@ -27,6 +27,7 @@ export type StatusListener = (status: Status) => void;
 
 /** An attempt to connect to a target has begun. */
 export interface ConnectingStatus {
+  /** Tells this status from the others. */
   readonly type: "connecting";
   /** The address, without credentials. */
   readonly target: string;
@@ -36,16 +37,19 @@ export interface ConnectingStatus {
 
 /** A session is established. */
 export interface ConnectedStatus extends SessionInfo {
+  /** Tells this status from the others. */
   readonly type: "connected";
 }
 
 /** `disconnect` was called: what is pending is waited for, and attempts to connect stop. */
 export interface DisconnectingStatus {
+  /** Tells this status from the others. */
   readonly type: "disconnecting";
 }
 
 /** The session has ended, or no session came about. */
 export interface DisconnectedStatus {
+  /** Tells this status from the others. */
   readonly type: "disconnected";
   /** Why. `undefined` after `disconnect` and `reconnect`. */
   readonly reason: StompError | undefined;
@@ -58,6 +62,7 @@ export interface DisconnectedStatus {
  * back.
  */
 export interface ReconnectingStatus {
+  /** Tells this status from the others. */
   readonly type: "reconnecting";
   /** The number of the attempt to come, from 1. */
   readonly attempt: number;
@@ -69,21 +74,29 @@ export interface ReconnectingStatus {
 
 /** The broker sent an ERROR that concerns no call and no subscription. The session goes on unless the broker ends it. */
 export interface ServerErrorStatus {
+  /** Tells this status from the others. */
   readonly type: "server-error";
+  /** The ERROR. */
   readonly error: ServerError;
 }
 
 /** A message handler threw or rejected. That concerns its message alone. Without a listener it becomes an unhandled rejection. */
 export interface HandlerErrorStatus {
+  /** Tells this status from the others. */
   readonly type: "handler-error";
+  /** What went wrong. */
   readonly error: unknown;
+  /** The destination that it concerns. */
   readonly destination: string;
 }
 
 /** The broker ended several sessions in a row because of this SUBSCRIBE, or refused it by name: the subscription has ended. */
 export interface SubscriptionRefusedStatus {
+  /** Tells this status from the others. */
   readonly type: "subscription-refused";
+  /** Why. */
   readonly error: Error;
+  /** The destination that it concerns. */
   readonly destination: string;
 }
 
@@ -93,23 +106,31 @@ export interface SubscriptionRefusedStatus {
  * for its `ended`, it becomes an unhandled rejection.
  */
 export interface SubscriptionFailedStatus {
+  /** Tells this status from the others. */
   readonly type: "subscription-failed";
+  /** Why. */
   readonly error: Error;
   /** The id of the subscription. */
   readonly subscription: string;
+  /** The destination that it concerns. */
   readonly destination: string;
 }
 
 /** The codec of a subscription could not make a value of a message. */
 export interface InvalidMessageStatus {
+  /** Tells this status from the others. */
   readonly type: "invalid-message";
+  /** What went wrong. */
   readonly error: unknown;
+  /** The destination that it concerns. */
   readonly destination: string;
+  /** The message. */
   readonly message: Message<unknown>;
 }
 
 /** A message came for a subscription that does not exist (any more), and was dropped. */
 export interface MessageDroppedStatus {
+  /** Tells this status from the others. */
   readonly type: "message-dropped";
   /** The `subscription` header of the message. */
   readonly subscription: string | undefined;
@@ -122,9 +143,11 @@ export interface MessageDroppedStatus {
  * came, and the subscription ends.
  */
 export interface SlowConsumerStatus {
+  /** Tells this status from the others. */
   readonly type: "slow-consumer";
   /** The id of the subscription. */
   readonly subscription: string;
+  /** The destination that it concerns. */
   readonly destination: string;
   /** How many of its messages were dropped so far. */
   readonly count: number;
@@ -132,11 +155,13 @@ export interface SlowConsumerStatus {
 
 /** A heart-beat of the broker came. Frames are signs of life too, but are not reported here. */
 export interface HeartBeatStatus {
+  /** Tells this status from the others. */
   readonly type: "heart-beat";
 }
 
 /** The broker was silent for too long: the client drops the connection. */
 export interface HeartBeatMissedStatus {
+  /** Tells this status from the others. */
   readonly type: "heart-beat-missed";
   /** For how long nothing came, in ms. */
   readonly silence: number;
@@ -147,8 +172,11 @@ export interface HeartBeatMissedStatus {
  * session's version cannot express it. Without a listener it becomes an unhandled rejection.
  */
 export interface UnsentMessageStatus {
+  /** Tells this status from the others. */
   readonly type: "unsent-message";
+  /** What went wrong. */
   readonly error: unknown;
+  /** The destination that it concerns. */
   readonly destination: string;
 }
 
@@ -157,6 +185,8 @@ export interface UnsentMessageStatus {
  * Without a listener it becomes an unhandled rejection, unless a call rejects with it.
  */
 export interface StoreErrorStatus {
+  /** Tells this status from the others. */
   readonly type: "store-error";
+  /** What went wrong. */
   readonly error: unknown;
 }
