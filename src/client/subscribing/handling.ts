@@ -9,15 +9,13 @@ import type { SubscriptionTerms } from "./terms.js";
 /** What the handling of messages needs of its subscription. */
 export interface HandlingHost<T> {
   /** Whether it has not ended. */
-  isLive(): boolean;
+  readonly isLive: boolean;
   /** Whether nothing is handed out any more. */
-  isOver(): boolean;
+  readonly isOver: boolean;
   /** Hand a message to a reader. */
   toReader(message: Message<T>): void;
-  /** A message that took its time is done: there may be room for another one. */
-  freed(): void;
-  /** A message is done. */
-  checkIdle(): void;
+  /** A message is done. `mayTakeMore`: there may be room for another one. */
+  messageDone(mayTakeMore: boolean): void;
   /** End the subscription, here and at the broker, without its unread messages. */
   fail(reason: Error): void;
 }
@@ -78,12 +76,12 @@ export class Handling<T> {
       (value) => {
         this.#running--;
         resolved(value);
-        this.#host.freed();
+        this.#host.messageDone(true);
       },
       (error: unknown) => {
         this.#running--;
         rejected(error);
-        this.#host.freed();
+        this.#host.messageDone(true);
       },
     );
   }
@@ -91,7 +89,7 @@ export class Handling<T> {
   #handOut(message: Message<T>): void {
     const { codec, handler } = this.#terms;
     // The subscription ended while the message was decoded: dropped like an unread one.
-    if (codec !== undefined && this.#host.isOver()) return;
+    if (codec !== undefined && this.#host.isOver) return;
     if (handler === undefined) this.#host.toReader(message);
     else this.#call(handler, message, this.#terms.ack !== "auto");
   }
@@ -107,22 +105,22 @@ export class Handling<T> {
         Promise.resolve(result).then(
           () => {
             this.#finish(message, settles, undefined);
-            this.#host.freed();
+            this.#host.messageDone(true);
           },
           (error: unknown) => {
             this.#finish(message, settles, { error });
-            this.#host.freed();
+            this.#host.messageDone(true);
           },
         );
         return;
       }
     } catch (error) {
       this.#finish(message, settles, { error });
-      this.#host.checkIdle();
+      this.#host.messageDone(false);
       return;
     }
     this.#finish(message, settles, undefined);
-    this.#host.checkIdle();
+    this.#host.messageDone(false);
   }
 
   /** A handler or a policy has finished, with a `fault` or without. */
@@ -156,7 +154,7 @@ export class Handling<T> {
     settled.catch((error: unknown) => {
       // When its session or subscription has ended, the broker delivers the message again.
       const hasEnded = error instanceof StaleMessageError || error instanceof ConnectionLostError;
-      if (!hasEnded && this.#host.isLive()) this.#handlerFailed(error);
+      if (!hasEnded && this.#host.isLive) this.#handlerFailed(error);
     });
   }
 

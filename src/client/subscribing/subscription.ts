@@ -12,7 +12,7 @@ import type { ServerFrame } from "../../protocol/index.js";
 import type { ClientContext } from "../connection/context.js";
 import { type AckMode, Message, type Settler } from "../messages/message.js";
 import { MessageBuffer } from "./buffer.js";
-import { Handling, type HandlingHost } from "./handling.js";
+import { Handling } from "./handling.js";
 import type { UnsubscribeOptions } from "./subscribe-options.js";
 import type { SubscriptionTerms } from "./terms.js";
 
@@ -92,7 +92,7 @@ export class Subscription<T = undefined>
     this.#buffer = new MessageBuffer(terms.buffer, (isCrowded) => {
       context.flow.setCrowded(this, isCrowded);
     });
-    this.#handling = new Handling(terms, context, this.#handlingHost());
+    this.#handling = new Handling(terms, context, this);
   }
 
   /** Whether handlers work on its messages. @internal */
@@ -200,24 +200,26 @@ export class Subscription<T = undefined>
     this.#work();
   }
 
-  #handlingHost(): HandlingHost<T> {
-    return {
-      isLive: () => this.isLive,
-      isOver: () => this.#state.kind === "ended" && this.#state.isOver,
-      toReader: (message) => {
-        this.#handed = message;
-        this.#readers.shift()?.resolve({ done: false, value: message });
-      },
-      freed: () => {
-        this.#work();
-      },
-      checkIdle: () => {
-        this.#checkIdle();
-      },
-      fail: (reason) => {
-        this.#host.fail(this, reason, true);
-      },
-    };
+  /** For its handling: whether nothing is handed out any more. @internal */
+  get isOver(): boolean {
+    return this.#state.kind === "ended" && this.#state.isOver;
+  }
+
+  /** For its handling: hand a message to a reader. @internal */
+  toReader(message: Message<T>): void {
+    this.#handed = message;
+    this.#readers.shift()?.resolve({ done: false, value: message });
+  }
+
+  /** For its handling: a message is done. `mayTakeMore`: there may be room for another one. @internal */
+  messageDone(mayTakeMore: boolean): void {
+    if (mayTakeMore) this.#work();
+    else this.#checkIdle();
+  }
+
+  /** For its handling: end it, here and at the broker, without its unread messages. @internal */
+  fail(reason: Error): void {
+    this.#host.fail(this, reason, true);
   }
 
   #keep(message: Message<T>): void {
