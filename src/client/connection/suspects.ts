@@ -12,7 +12,8 @@ interface Strikes {
 
 /**
  * Something is on trial from the time that it is sent until the broker has answered it. When a session ends, all that was on trial is
- * suspect, and goes one at a time in the next session. What is alone on trial when three sessions end is given up, and the rest lives.
+ * suspect, and goes one at a time in the next session. An item that is alone on trial when three sessions end is set aside; the others
+ * go on.
  */
 export class Suspects<T extends object> {
   /** In the order in which they are to be tried. */

@@ -221,7 +221,7 @@ export class Supervisor {
     if (performance.now() - this.#since >= STABLE) this.#tries.attempt = 0;
     if (effort?.isAborted === true) {
       this.#state = { ...this.#state, session: undefined } as State; // only states with an effort get here
-      return; // the effort that is given up reports the end
+      return; // the aborted effort reports the end
     }
     this.#lost = reason;
     if (effort === undefined && (kind === "disconnecting" || options.reconnect === false)) {

@@ -120,7 +120,7 @@ export class OutboxWindow {
     }
   }
 
-  /** Whether the transport must write first. What is given up leaves the window, but not the transport. */
+  /** Whether the transport must write first. A message that has failed leaves the window, but its bytes are still in the transport. */
   #mustDrain(connection: Connection): boolean {
     if (this.#draining === connection) return true;
     const mayPass = this.#hasDrained || !connection.isCrowded;

@@ -150,7 +150,7 @@ export class Transaction implements AsyncDisposable {
     });
   }
 
-  /** Send with a receipt that is given up when the transaction is aborted. */
+  /** Send with a receipt whose wait ends when the transaction is aborted. */
   #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<void>): Promise<void> {
     const { receipt } = options;
     if (receipt === undefined || receipt === false) return send(options);
