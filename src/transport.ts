@@ -37,7 +37,8 @@ export interface Transport {
   start(sink: TransportSink): void;
   /**
    * Hand over a chunk. On a transport of kind `"messages"` it is one message: text if a string, else binary. Never
-   * throws, whatever the state: what is sent after the end is dropped, and the end itself is reported to the sink.
+   * throws, whatever the state: what is sent after the end is dropped, and the end itself is reported to the sink. The caller does not
+   * touch the octets afterwards, so that they need not be copied.
    */
   send(chunk: Uint8Array | string): void;
   /** Resolves once `buffered` is below the transport's low-water mark, or once the transport has ended. Never rejects. */

@@ -114,7 +114,7 @@ class MemoryTransport implements Transport {
   send(chunk: Uint8Array | string): void {
     if (this.#closing || this.#ended !== undefined || this.#sent >= this.#settings.cutAfter) return;
     // A copy: the sender may use its memory again, and the receiver may keep what it gets.
-    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk.slice();
+    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : new Uint8Array(chunk); // `slice` of a Buffer is a view
     const room = this.#settings.cutAfter - this.#sent;
     this.#sent += bytes.length;
     this.#buffered += bytes.length;

@@ -1,14 +1,14 @@
 /** Writes frames to a transport. */
-import { type ClientCommand, type ClientSession, HEART_BEAT, utf8Text } from "../../protocol/index.js";
+import { type ClientSession, HEART_BEAT, utf8Text } from "../../protocol/index.js";
 import { utf8Octets } from "../../protocol/encoder.js";
 import type { Transport } from "../../transport.js";
 import type { Counters } from "../observing/metrics.js";
 import type { FrameListeners } from "../observing/frame-listeners.js";
 import type { ConnectHeaders } from "../options/credentials.js";
 import type { Environment } from "./environment.js";
-import type { Outgoing, Pairs } from "./outgoing.js";
+import type { Outgoing } from "./outgoing.js";
 
-/** A body of bytes of this size or more is written to a stream after its head, without being copied. */
+/** A body of our own of this size or more is written to a stream after its head, without being copied. */
 const LARGE_BODY = 16_384;
 
 /** Encodes what a session says and hands it to its transport, counts it, and shows it to frame listeners. */
@@ -41,8 +41,9 @@ export class FrameWriter {
    *
    * @throws TypeError, RangeError or InvalidStateError before a byte leaves.
    */
-  write({ command, headers, body, contentLength }: Outgoing): void {
-    if (typeof body !== "string") this.#writeBytes(command, headers, body, contentLength);
+  write(frame: Outgoing): void {
+    const { command, headers, body, contentLength } = frame;
+    if (typeof body !== "string") this.#writeBytes(frame, body);
     else this.#put(this.#session.encode(command, headers, body, contentLength));
     this.#counters.framesSent++;
     if (command === "SEND") this.#counters.messagesSent++;
@@ -55,7 +56,7 @@ export class FrameWriter {
     this.#put(HEART_BEAT);
   }
 
-  #writeBytes(command: ClientCommand, headers: Pairs, body: Uint8Array | ArrayBuffer, contentLength: boolean): void {
+  #writeBytes({ command, headers, contentLength, ownsBody }: Outgoing, body: Uint8Array | ArrayBuffer): void {
     const bytes = body instanceof Uint8Array ? body : new Uint8Array(body);
     if (this.#transport.kind === "messages") {
       // ActiveMQ takes text messages only: binary ones are for what is no text.
@@ -64,11 +65,12 @@ export class FrameWriter {
         throw new TypeError("the body is not UTF-8, and this transport carries text only");
       }
       this.#put(this.#session.encode(command, headers, text ?? bytes, contentLength));
-    } else if (bytes.length >= LARGE_BODY && contentLength) {
+    } else if (ownsBody === true && bytes.length >= LARGE_BODY && contentLength) {
       this.#put(this.#session.encodeHead(command, headers, bytes.length));
       this.#put(bytes);
       this.#put("\0");
     } else {
+      // Also a copy: a transport writes later, and the caller may use its memory again at once.
       this.#put(this.#session.encode(command, headers, bytes, contentLength));
     }
   }

@@ -22,6 +22,8 @@ export interface Outgoing {
   readonly body: Body;
   /** Whether to write `content-length`. */
   readonly contentLength: boolean;
+  /** Whether the body is memory that nobody else has, so that it need not be copied. @default false */
+  readonly ownsBody?: boolean;
   /** What errors name: the destination or the transaction that the frame is about. */
   readonly about: string | undefined;
 }
@@ -87,7 +89,9 @@ export function checkDestination(destination: unknown): void {
 
 /** @throws TypeError unless `body` is one that can be sent. */
 export function checkBody(body: Body): void {
-  if (typeof body === "string" || body instanceof Uint8Array || body instanceof ArrayBuffer) return;
+  if (typeof body === "string" || body instanceof ArrayBuffer) return;
+  // A view of memory that was transferred to somebody else looks empty: making another view of that throws.
+  if (body instanceof Uint8Array && (body.length > 0 || new Uint8Array(body.buffer).byteOffset === 0)) return;
   const kind = body === null ? "null" : typeof body;
   throw new TypeError(
     `body must be a string, Uint8Array or ArrayBuffer, not ${kind}; JSON.stringify makes a string of an object`,

@@ -49,7 +49,9 @@ export class FrameListeners {
     for (const [name, value] of headerPairs(headers)) {
       shown.push([name, value !== undefined && isSecret(command, name) ? HIDDEN : value]);
     }
-    this.#show({ direction: "out", frame: frameOf(command, shown, body) });
+    // A copy: a listener may look at it later.
+    const copy = typeof body === "string" ? body : new Uint8Array(body).slice();
+    this.#show({ direction: "out", frame: frameOf(command, shown, copy) });
   }
 
   /** A frame was received. */

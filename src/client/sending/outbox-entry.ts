@@ -54,7 +54,7 @@ export function keptEntry(send: StoredSend, receipt: string): Entry {
 /** The SEND of a message; its receipt is yet to be added. */
 export function frameOf({ send: { destination, headers, body, contentLength } }: Entry): Outgoing {
   const pairs: Pairs = [["destination", destination], ...headers];
-  return { command: "SEND", headers: pairs, body, contentLength, about: destination };
+  return { command: "SEND", headers: pairs, body, contentLength, ownsBody: true, about: destination };
 }
 
 /** The error of a message whose time is over. */

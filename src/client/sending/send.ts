@@ -38,8 +38,11 @@ export class Sender {
       const { codec } = options;
       if (typeof codec?.encode !== "function") throw new TypeError("codec must have a function encode");
       const encoded = codec.encode(value);
-      if (isThenable(encoded))
-        return Promise.resolve(encoded).then((one) => this.#sendEncoded(destination, one, options));
+      if (isThenable(encoded)) {
+        // A copy: the caller may change its headers meanwhile.
+        const headers = Array.from(headerPairs(options.headers ?? {}), ([name, one]) => [name, one] as const);
+        return Promise.resolve(encoded).then((one) => this.#sendEncoded(destination, one, { ...options, headers }));
+      }
       return this.#sendEncoded(destination, encoded, options); // at once: what is sent after it goes after it
     } catch (error) {
       return Promise.reject(error); // as the codec threw it
