@@ -75,6 +75,11 @@ export class Waits<T, D> {
     return wait !== undefined;
   }
 
+  /** Nothing was asked: the wait ends, and its promise stays as it is. */
+  forget(id: string): void {
+    this.#take(id);
+  }
+
   /** No answer will come to those that `errorOf` has an error for. Returns whether there was one. */
   rejectEach(errorOf: (details: D) => unknown): boolean {
     let any = false;

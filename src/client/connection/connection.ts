@@ -173,9 +173,16 @@ export class Connection {
       throw new InvalidStateError(`receipt ${JSON.stringify(id)} is being waited for: its id cannot be used again yet`);
     }
     frame.headers.push(["receipt", id]);
-    this.#write(frame);
     const { timeout = this.#environment.options.receiptTimeout, signal, isOptional, waiter } = wait;
-    return this.#receipts.wait(id, frame, { timeout, signal }, isOptional, waiter);
+    // Before the frame is written: the answer may come at once.
+    const answered = this.#receipts.wait(id, frame, { timeout, signal }, isOptional, waiter);
+    try {
+      this.#write(frame);
+    } catch (error) {
+      this.#receipts.forget(id);
+      throw error;
+    }
+    return answered;
   }
 
   /** Resolves once the transport has not too much to write, or has ended. */

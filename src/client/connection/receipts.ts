@@ -61,6 +61,11 @@ export class Receipts {
     return this.#waits.reject(id, error);
   }
 
+  /** The frame was not sent: nobody waits. */
+  forget(id: string): void {
+    this.#waits.forget(id);
+  }
+
   /** The connection has ended: no receipt will come. */
   lose(reason: StompError): void {
     this.#waits.rejectEach(({ frame }) => {

@@ -52,6 +52,7 @@ export class OutboxWindow {
   /** The connection that must write first before more is sent. */
   #draining: Connection | undefined;
   #hasDrained = false;
+  #isFilling = false;
   /** How many ERRORs that named nothing came in this session, and the last of them. */
   #errors = 0;
   #lastError: ServerError | undefined;
@@ -105,6 +106,16 @@ export class OutboxWindow {
 
   /** Send what is next, as much as may be in flight. */
   fill(): void {
+    if (this.#isFilling) return; // the answer came while a message was sent: the loop below goes on
+    this.#isFilling = true;
+    try {
+      this.#fill();
+    } finally {
+      this.#isFilling = false;
+    }
+  }
+
+  #fill(): void {
     for (;;) {
       const connection = this.#connection;
       const most = this.#suspects.size > 0 ? 1 : this.#host.most;
@@ -159,7 +170,7 @@ export class OutboxWindow {
       return;
     }
     entry.wasSent = true;
-    this.#lateness.set(entry, this.#host.receiptTimeout);
+    if (this.#inFlight.has(entry)) this.#lateness.set(entry, this.#host.receiptTimeout); // unless the answer came at once
   }
 
   #refused(entry: Entry, error: unknown): void {
