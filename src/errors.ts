@@ -29,6 +29,8 @@ export type StompErrorCode =
   | "receipt-timeout"
   | "stale-message"
   | "reply-timeout"
+  /** `flush` was not done in time; a StompError without a class of its own. */
+  | "flush-timeout"
   | "slow-consumer"
   | "transaction"
   | "outbox-full";

@@ -29,6 +29,7 @@ export {
   type ClientOptions,
   type Delivery,
   type DisconnectOptions,
+  type FlushOptions,
   type OutboxOptions,
   type Propagation,
   type SlowPolicy,

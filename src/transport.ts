@@ -31,6 +31,11 @@ export interface Transport {
   /** Octets handed to `send` and not yet written. An estimate is enough. */
   readonly buffered: number;
   /**
+   * Whether the other side is ending the connection, and the sink has not been told yet: what is sent now is dropped. Absent: the
+   * sink is always told at once.
+   */
+  readonly isClosing?: boolean;
+  /**
    * Start delivering to `sink`; called once. What arrived before is delivered then, still in order, and an end that
    * came before is reported then.
    */
@@ -43,6 +48,11 @@ export interface Transport {
   send(chunk: Uint8Array | string): void;
   /** Resolves once `buffered` is below the transport's low-water mark, or once the transport has ended. Never rejects. */
   drained(): Promise<void>;
+  /**
+   * Resolves once everything that was sent before the call is handed to the system, or once the transport has ended. Never rejects.
+   * Absent: `buffered` is looked at again and again.
+   */
+  flushed?(): Promise<void>;
   /** Stop reading, so that the platform holds the peer back. Present only where the platform can. */
   pause?(): void;
   /** Go on reading after `pause`. */

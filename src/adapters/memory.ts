@@ -88,6 +88,7 @@ class MemoryTransport implements Transport {
   #sent = 0;
   #chunks = 0;
   #drained: Deferred<void> | undefined;
+  #flushes: { readonly sent: number; readonly flushed: Deferred<void> }[] = [];
 
   constructor(settings: MemorySettings) {
     this.#settings = settings;
@@ -130,6 +131,13 @@ class MemoryTransport implements Transport {
     if (this.#buffered <= this.#settings.highWaterMark) return Promise.resolve();
     this.#drained ??= deferred();
     return this.#drained.promise;
+  }
+
+  flushed(): Promise<void> {
+    const flushed = deferred();
+    this.#flushes.push({ sent: this.#sent, flushed });
+    this.#settleFlushed();
+    return flushed.promise;
   }
 
   pause(): void {
@@ -230,6 +238,7 @@ class MemoryTransport implements Transport {
 
   #written(size: number): void {
     this.#buffered -= size;
+    this.#settleFlushed();
     if (this.#buffered <= this.#settings.highWaterMark) this.#settleDrained();
   }
 
@@ -255,8 +264,14 @@ class MemoryTransport implements Transport {
     clearTimeout(this.#closeTimer);
     this.#buffered = 0;
     this.#settleDrained();
+    this.#settleFlushed();
     this.#gone.resolve();
     this.#sink?.closed(reason);
+  }
+
+  #settleFlushed(): void {
+    const written = this.#sent - this.#buffered;
+    while (this.#flushes[0] !== undefined && this.#flushes[0].sent <= written) this.#flushes.shift()?.flushed.resolve();
   }
 
   #settleDrained(): void {

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { Inlet } from "../internal/inlet.js";
+import { streamFlushed } from "../internal/stream-flushed.js";
 import type { Transport, TransportSink } from "../transport.js";
 
 /** A transport over a socket that is connected, whoever connected it. */
@@ -30,6 +31,8 @@ export class TcpTransport implements Transport {
     this.#closeTimeout = closeTimeout;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("drain", () => this.#settleDrained());
+    // After `end` there is no "drain" any more.
+    socket.on("finish", () => this.#settleDrained());
     socket.on("error", (error) => (this.#error = error));
     socket.on("end", () => this.#peerEnded());
     socket.on("close", () => this.#closed());
@@ -37,6 +40,11 @@ export class TcpTransport implements Transport {
 
   get buffered(): number {
     return this.#inlet.ended ? 0 : this.#socket.writableLength;
+  }
+
+  /** The end waits behind chunks that are held. */
+  get isClosing(): boolean {
+    return this.#inlet.ended;
   }
 
   start(sink: TransportSink): void {
@@ -59,6 +67,10 @@ export class TcpTransport implements Transport {
     if (!this.#socket.writableNeedDrain || this.#inlet.ended) return Promise.resolve();
     this.#drained ??= deferred();
     return this.#drained.promise;
+  }
+
+  flushed(): Promise<void> {
+    return streamFlushed(this.#socket);
   }
 
   pause(): void {

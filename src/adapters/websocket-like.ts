@@ -105,6 +105,10 @@ class LikeSocket implements PlatformSocket {
     return this.#state === "gone" ? 0 : (this.#socket.bufferedAmount ?? 0);
   }
 
+  get isClosing(): boolean {
+    return this.#isClosing();
+  }
+
   send(chunk: Uint8Array | string): void {
     const message = this.textOnly && typeof chunk !== "string" ? utf8Of(chunk) : chunk;
     if (message === undefined) {
@@ -141,6 +145,12 @@ class LikeSocket implements PlatformSocket {
     this.#detach();
     this.#cut();
     if (opened) this.#events.gone(1006, "");
+  }
+
+  #isClosing(): boolean {
+    const isClosing = this.#socket.readyState > OPEN;
+    if (isClosing) this.#events.broke(); // the end itself may be long in coming
+    return isClosing;
   }
 
   #opened(): void {
@@ -208,6 +218,7 @@ class LikeSocket implements PlatformSocket {
 
   readonly #look = (): void => {
     this.#poll = undefined;
+    this.#isClosing();
     if (this.buffered <= LOW_WATER_MARK) this.#settleDrained();
     else this.#poll = setTimeout(this.#look, POLL_INTERVAL);
   };

@@ -32,6 +32,10 @@ export class NulSafeTransport implements Transport {
     return this.#transport.buffered;
   }
 
+  get isClosing(): boolean {
+    return this.#transport.isClosing === true;
+  }
+
   start(sink: TransportSink): void {
     this.#transport.start({
       data: (chunk) => {

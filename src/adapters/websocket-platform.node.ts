@@ -5,6 +5,7 @@ import WebSocket from "isomorphic-ws";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { adviceOn } from "../internal/dial-advice.js";
 import { dialError } from "../internal/dial-error.js";
+import { streamFlushed } from "../internal/stream-flushed.js";
 import { secured } from "./secure-context.js";
 import { openError, subprotocolError } from "./websocket-errors.js";
 import type { WebSocketRequest } from "./websocket-options.js";
@@ -17,9 +18,11 @@ export { adviceOn };
  *
  * @throws TypeError for TLS options or headers that cannot be used.
  */
-export function preparePlatform({ options, maxMessageSize }: WebSocketRequest): WebSocket.ClientOptions {
+export function preparePlatform({ options, maxMessageSize, closeTimeout }: WebSocketRequest): WebSocket.ClientOptions {
   const { headers, agent, tls, perMessageDeflate = false } = options;
   return {
+    // A server that says that it closes, and leaves the connection open, has as long as in a close of ours. The types lack it.
+    ...({ closeTimeout } as object),
     // Only an object: the types of `ws` have an outdated checkServerIdentity. It hands these on to tls.connect.
     ...(tls === undefined ? {} : (secured(tls) as object)),
     ...(headers === undefined ? {} : { headers: checked(headers) }),
@@ -93,6 +96,10 @@ class NodeSocket implements PlatformSocket {
   #corked = false;
   #compresses = false;
   #drained: Deferred<void> | undefined;
+  /** How many messages were sent, and are written; counted where the stream does not tell. */
+  #sends = 0;
+  #writes = 0;
+  #flushes: { readonly sends: number; readonly flushed: Deferred<void> }[] = [];
 
   constructor(socket: WebSocket, request: NodeSocketTerms, events: PlatformEvents) {
     this.#socket = socket;
@@ -125,6 +132,10 @@ class NodeSocket implements PlatformSocket {
     return this.#state === "gone" ? 0 : this.#socket.bufferedAmount;
   }
 
+  get isClosing(): boolean {
+    return this.#socket.readyState > this.#socket.OPEN;
+  }
+
   send(chunk: Uint8Array | string): void {
     // Each message stays a frame of its own, but the frames of one turn of the event loop share a system call.
     if (!this.#corked && this.#stream !== undefined) {
@@ -132,8 +143,10 @@ class NodeSocket implements PlatformSocket {
       this.#stream.cork();
       process.nextTick(this.#uncork, this.#stream);
     }
-    if (this.#compresses) this.#socket.send(chunk, this.#written);
-    else this.#socket.send(chunk);
+    if (this.#compresses || this.#stream === undefined) {
+      this.#sends++;
+      this.#socket.send(chunk, this.#written);
+    } else this.#socket.send(chunk);
   }
 
   drained(): Promise<void> {
@@ -142,6 +155,14 @@ class NodeSocket implements PlatformSocket {
     if (this.#state === "gone" || !busy) return Promise.resolve();
     this.#drained ??= deferred();
     return this.#drained.promise;
+  }
+
+  flushed(): Promise<void> {
+    if (this.#stream !== undefined && !this.#compresses) return streamFlushed(this.#stream);
+    const flushed = deferred();
+    this.#flushes.push({ sends: this.#sends, flushed });
+    this.#settleFlushed();
+    return flushed.promise;
   }
 
   pause(): void {
@@ -162,6 +183,8 @@ class NodeSocket implements PlatformSocket {
   }
 
   readonly #written = (): void => {
+    this.#writes++;
+    this.#settleFlushed();
     if (this.buffered <= HIGH_WATER_MARK) this.#settleDrained();
   };
 
@@ -192,9 +215,11 @@ class NodeSocket implements PlatformSocket {
 
   #carriedBy(stream: Duplex): void {
     this.#stream = stream;
-    stream.on("drain", () => {
+    const drained = (): void => {
       if (!this.#compresses) this.#settleDrained();
-    });
+    };
+    stream.on("drain", drained);
+    stream.on("finish", drained); // after `end` there is no "drain" any more
   }
 
   #refused(response: IncomingMessage): void {
@@ -224,7 +249,14 @@ class NodeSocket implements PlatformSocket {
     if (this.#state !== "open") return;
     this.#state = "gone";
     this.#settleDrained();
+    this.#settleFlushed();
     this.#events.gone(code, reason);
+  }
+
+  #settleFlushed(): void {
+    while (this.#flushes[0] !== undefined && (this.#state === "gone" || this.#flushes[0].sends <= this.#writes)) {
+      this.#flushes.shift()?.flushed.resolve();
+    }
   }
 
   #settleDrained(): void {

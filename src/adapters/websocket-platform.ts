@@ -6,9 +6,13 @@ export interface PlatformSocket {
   readonly buffered: number;
   /** Whether it can send text only. Absent: octets too. */
   readonly textOnly?: boolean;
+  /** Whether one side has begun to close it, so that nothing more can be sent. */
+  readonly isClosing: boolean;
   send(chunk: Uint8Array | string): void;
   /** Resolves once `buffered` is low again, or the socket is gone. */
   drained(): Promise<void>;
+  /** Resolves once what was sent before the call is handed to the system, or the socket is gone. Absent where the platform does not tell. */
+  flushed?(): Promise<void>;
   pause?(): void;
   resume?(): void;
   /** Begin the closing handshake. */

@@ -12,6 +12,8 @@ export class WebSocketTransport implements Transport {
   /** Absent where the platform cannot hold the peer back. */
   pause?: () => void;
   resume?: () => void;
+  /** Absent where the platform does not tell. */
+  flushed?: () => Promise<void>;
   readonly #closeTimeout: number;
   readonly #inlet = new Inlet<Uint8Array | string>();
   readonly #gone = deferred();
@@ -34,9 +36,15 @@ export class WebSocketTransport implements Transport {
     return this.#socket?.textOnly === true;
   }
 
+  /** The other side has said that it closes, and the end of the connection under it is yet to come. */
+  get isClosing(): boolean {
+    return this.#inlet.ended || (!this.#closing && this.#socket?.isClosing === true);
+  }
+
   /** Say what it is over: once, before anything is received. */
   attach(socket: PlatformSocket): void {
     this.#socket = socket;
+    if (socket.flushed !== undefined) this.flushed = socket.flushed.bind(socket);
     if (socket.pause === undefined) return;
     this.pause = () => this.#pause();
     this.resume = () => this.#resume();
@@ -48,7 +56,7 @@ export class WebSocketTransport implements Transport {
   }
 
   send(chunk: Uint8Array | string): void {
-    if (!this.#closing && !this.#inlet.ended) this.#socket?.send(chunk);
+    if (!this.#closing && !this.isClosing) this.#socket?.send(chunk);
   }
 
   drained(): Promise<void> {

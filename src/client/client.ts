@@ -27,7 +27,7 @@ import type { SessionInfo } from "./observing/session-info.js";
 import { StatusFeed } from "./observing/status-feed.js";
 import { StatusListeners } from "./observing/status-listeners.js";
 import type { Status, StatusListener } from "./observing/status.js";
-import type { ClientOptions, DisconnectOptions } from "./options/options.js";
+import type { ClientOptions, DisconnectOptions, FlushOptions } from "./options/options.js";
 import { resolveOptions } from "./options/resolved-options.js";
 import { type NamedDial, checkDials } from "./reconnecting/named-dial.js";
 import { type ClientState, Supervisor } from "./reconnecting/supervisor.js";
@@ -71,7 +71,7 @@ export class BaseClient implements AsyncDisposable {
       flow: new Flow(connection),
       connection,
       hasGivenUp: () => this.#supervisor.hasGivenUp,
-      notConnected: (what) => this.#supervisor.notConnected(what),
+      notConnected: (what, outcome) => this.#supervisor.notConnected(what, outcome),
     };
     this.#context = context;
     this.#transactions = new Transactions(context);
@@ -255,6 +255,20 @@ export class BaseClient implements AsyncDisposable {
     options: SendFrameOptions = NOTHING,
   ): Promise<void> {
     return this.#sender.sendFrame(command, headers, body, options);
+  }
+
+  /**
+   * Wait until everything that was handed over before the call is written to the system, as it should be before `process.exit`. That
+   * does not mean that the broker has it: for that, ask for a receipt. Messages that wait in the outbox were not handed over yet.
+   *
+   * Rejects with ConnectionLostError (`outcome: "unknown"`) when the session ends first, or was lost before and is not made again;
+   * with InvalidStateError when there is no connection for another reason; with a StompError of the code `flush-timeout`, or with
+   * `signal.reason`. It speaks of the current session only.
+   */
+  async flush(options: FlushOptions = NOTHING): Promise<void> {
+    const connection = this.#context.connection();
+    if (connection === undefined) throw this.#context.notConnected("flush", "unknown");
+    await connection.flush(options);
   }
 
   /**

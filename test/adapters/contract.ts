@@ -284,6 +284,63 @@ export function contract(name: string, { kind, pauses, open }: Harness): void {
       await transport.close();
     });
 
+    test("flushed waits for all that was sent before it, and for nothing else", async () => {
+      await using connection = await open();
+      const { transport, peer } = connection;
+      if (transport.flushed === undefined) return; // where the platform does not tell, `buffered` is looked at
+      started(transport);
+      await transport.flushed();
+      transport.send("a");
+      await transport.flushed();
+      expect(transport.buffered).toBe(0);
+      await peer.pause();
+      let sent = 1;
+      while (transport.buffered < 4 * MEGABYTE.length) {
+        transport.send(MEGABYTE);
+        sent += MEGABYTE.length;
+      }
+      const order: string[] = [];
+      const flushing = [transport.flushed().then(() => order.push("first"))];
+      transport.send(MEGABYTE);
+      flushing.push(transport.flushed().then(() => order.push("second")));
+      await Promise.resolve();
+      expect(order).toEqual([]);
+      await peer.resume();
+      await Promise.all(flushing);
+      expect(order).toEqual(["first", "second"]);
+      await peer.received(sent + MEGABYTE.length);
+    });
+
+    test("flushed resolves when the transport ends, also in a close, and after it", async () => {
+      for (const end of ["abort", "close"] as const) {
+        await using connection = await open();
+        const { transport, peer } = connection;
+        started(transport);
+        await peer.pause();
+        for (let count = 0; count < 16; count += 1) transport.send(MEGABYTE);
+        const flushed = async (): Promise<void> => transport.flushed?.();
+        const flushing = [flushed()];
+        const closing = end === "close" ? transport.close() : undefined;
+        flushing.push(flushed());
+        if (end === "abort") transport.abort(new Error("enough"));
+        else await peer.resume();
+        await Promise.all(flushing);
+        await closing;
+        await flushed();
+        await transport.close();
+      }
+    });
+
+    test("says that it is closing only when the other side does", async () => {
+      await using connection = await open();
+      const { transport, peer } = connection;
+      const sink = started(transport);
+      expect(transport.isClosing ?? false).toBe(false);
+      await peer.end();
+      await sink.end();
+      expect(transport.isClosing ?? true).toBe(true);
+    });
+
     // A transport that cannot hold its peer back says so by having no `pause`, and then there is nothing to try.
     if (!pauses) {
       test("has no pause and no resume where the platform has none", async () => {

@@ -116,6 +116,55 @@ describe("an open WebSocket", () => {
     expect(sink.ends).toEqual([]);
   });
 
+  test("takes nothing more once the other side closes it, and is given up if its end does not come", async () => {
+    const { socket, transport, sink } = await opened(new FakeWebSocket());
+    expect(transport.isClosing).toBe(false);
+    socket.readyState = 2;
+    expect(transport.isClosing).toBe(true);
+    transport.send("a");
+    expect(socket.sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(sink.ends).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sink.ends).toEqual([new Error("the WebSocket broke, and the platform does not tell why")]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("tells the code of a close that it noticed before", async () => {
+    const { socket, transport, sink } = await opened(new FakeWebSocket());
+    socket.readyState = 2;
+    transport.send("a");
+    socket.fire("close", { code: 4401, reason: "token expired" });
+    expect(sink.ends).toEqual([new Error("the WebSocket was closed with code 4401: token expired")]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("is noticed to be closing while somebody waits for it to drain", async () => {
+    const { socket, transport, sink } = await opened(new FakeWebSocket());
+    socket.bufferedAmount = 100_000;
+    const draining = transport.drained();
+    socket.readyState = 2;
+    await vi.advanceTimersByTimeAsync(2020);
+    await draining;
+    expect(sink.ends).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("does not take a close of its own for one of the other side", async () => {
+    const { socket, transport, sink } = await opened(new FakeWebSocket());
+    socket.bufferedAmount = 100_000;
+    let drained = false;
+    const draining = transport.drained().then(() => (drained = true));
+    void transport.close();
+    socket.readyState = 2;
+    expect(transport.isClosing).toBe(false);
+    await vi.advanceTimersByTimeAsync(1990);
+    expect(drained).toBe(false);
+    await vi.advanceTimersByTimeAsync(10);
+    await draining;
+    expect(sink.ends).toEqual([new Error("the peer did not take the last 100000 octets within 2000 ms")]);
+  });
+
   test("is drained once little is buffered, or at once if it ends", async () => {
     const { socket, transport } = await opened(new FakeWebSocket());
     socket.bufferedAmount = 65_536;

@@ -15,10 +15,16 @@ export interface RawServer extends AsyncDisposable {
 
 /** Serve plain TCP, or TLS where options for that are given; on 127.0.0.1, another address, or a Unix domain socket. */
 export async function rawServer(
-  options: { readonly tls?: TlsOptions; readonly host?: string; readonly path?: string } = {},
+  options: {
+    readonly tls?: TlsOptions;
+    readonly host?: string;
+    readonly path?: string;
+    /** Leave connections open when the client ends its side. @default false */
+    readonly allowHalfOpen?: boolean;
+  } = {},
 ): Promise<RawServer> {
-  const { tls, path, host = "127.0.0.1" } = options;
-  const server: Server = tls === undefined ? createServer() : createTlsServer(tls);
+  const { tls, path, host = "127.0.0.1", allowHalfOpen = false } = options;
+  const server: Server = tls === undefined ? createServer({ allowHalfOpen }) : createTlsServer(tls);
   const event = tls === undefined ? "connection" : "secureConnection";
   const sockets: Socket[] = [];
   const opened = new Set<Socket>();

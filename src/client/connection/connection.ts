@@ -7,19 +7,15 @@
  *
  * While it drains callers may still send; while it closes only DISCONNECT leaves.
  */
-import {
-  ConnectionLostError,
-  InvalidStateError,
-  type Outcome,
-  type ServerError,
-  type StompError,
-} from "../../errors.js";
+import { ConnectionLostError, InvalidStateError, type Outcome, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import { Deadlines } from "../../internal/deadlines.js";
 import { ClientSession, type HeadersInit, type ServerFrame, type Version, headerPairs } from "../../protocol/index.js";
 import type { Transport } from "../../transport.js";
 import type { SessionInfo } from "../observing/session-info.js";
 import type { ConnectHeaders } from "../options/credentials.js";
+import type { FlushOptions } from "../options/options.js";
+import type { CloseOptions, ConnectionOwner } from "./connection-owner.js";
 import type { Environment } from "./environment.js";
 import { FrameWriter } from "./frame-writer.js";
 import { HeartBeats } from "./heart-beats.js";
@@ -28,28 +24,6 @@ import { type Outgoing, type ReceiptWait, checkReceiptOptions, outgoing } from "
 import { Receipts } from "./receipts.js";
 import { type SeenError, lostBecause, serverErrorOf } from "./server-error.js";
 
-/** What a connection reports to its owner. */
-export interface ConnectionOwner {
-  /** A MESSAGE came. */
-  message(frame: ServerFrame): void;
-  /** An ERROR came that concerns no receipt. */
-  serverError(error: ServerError): void;
-  /** The connection has ended; no `reason`: it was closed in order by `close`. Called once. */
-  ended(reason: StompError | undefined): void;
-}
-
-/** How a connection is closed. */
-export interface CloseOptions {
-  /** More headers of DISCONNECT. */
-  readonly headers: HeadersInit;
-  /** How long all of it may take, in ms. */
-  readonly timeout: number;
-  /** What is waited for before DISCONNECT, while frames may still be sent. */
-  readonly drain?: () => Promise<void>;
-  /** Called when that is done: no more frames may be sent. */
-  readonly closing: () => void;
-}
-
 type State =
   | { readonly kind: "new" }
   | { readonly kind: "connecting"; readonly connected: Deferred<SessionInfo> }
@@ -57,7 +31,8 @@ type State =
   | { readonly kind: "draining"; readonly over: Deferred<void> }
   /** `farewell`: the id of the receipt of DISCONNECT, once that is sent. */
   | { readonly kind: "closing"; readonly over: Deferred<void>; readonly farewell: string | undefined }
-  | { readonly kind: "ended"; readonly reason: StompError | undefined };
+  /** `isComplete`: the broker has answered DISCONNECT, so it has taken all that was sent before. */
+  | { readonly kind: "ended"; readonly reason: StompError | undefined; readonly isComplete: boolean };
 
 /** `send` waits while the transport has more bytes than this to write. */
 const HIGH_WATER = 1_048_576;
@@ -110,7 +85,7 @@ export class Connection {
   /** Whether callers may send frames. */
   get isOpen(): boolean {
     const { kind } = this.#state;
-    return kind !== "closing" && kind !== "ended";
+    return kind !== "closing" && kind !== "ended" && this.#transport.isClosing !== true;
   }
 
   /** How many receipts are waited for. */
@@ -166,7 +141,7 @@ export class Connection {
     const { receipt } = wait;
     if (receipt === undefined || receipt === false) {
       this.#write(frame);
-      return this.isCrowded ? this.#whenWritten() : DONE;
+      return this.isCrowded ? this.#unlessLost(this.drained()) : DONE;
     }
     const id = receipt === true ? this.#environment.ids.next("receipt") : receipt;
     if (this.#receipts.has(id)) {
@@ -183,6 +158,11 @@ export class Connection {
       throw error;
     }
     return answered;
+  }
+
+  /** Resolves once all that was handed over before is written. Rejects as {@link BaseClient.flush} does. */
+  flush(limits: FlushOptions): Promise<void> {
+    return this.#unlessLost(this.#writer.flush(limits, () => this.#hasEnded()));
   }
 
   /** Resolves once the transport has not too much to write, or has ended. */
@@ -241,7 +221,7 @@ export class Connection {
   /** The error of a call that the end of this connection concerns. */
   lostError(outcome: Outcome): ConnectionLostError {
     const reason = this.#state.kind === "ended" ? this.#state.reason : undefined;
-    const why = reason === undefined ? "it was closed" : reason.message;
+    const why = reason?.message ?? `connection to ${this.peer} closed`;
     return new ConnectionLostError(`not connected: ${why}`, outcome, reason === undefined ? {} : { cause: reason });
   }
 
@@ -250,9 +230,12 @@ export class Connection {
     this.#heartBeats?.sent();
   }
 
-  async #whenWritten(): Promise<void> {
-    await this.drained();
-    if (this.#state.kind === "ended" && this.#state.reason !== undefined) throw this.lostError("unknown");
+  /** What the transport had not written when it ended is lost, unless the broker has confirmed that it came. */
+  async #unlessLost(written: Promise<void>): Promise<void> {
+    await written;
+    if (this.#state.kind === "ended" ? !this.#state.isComplete : this.#transport.isClosing === true) {
+      throw this.lostError("unknown");
+    }
   }
 
   /** Send DISCONNECT. Resolves when it is answered; a connection that ends instead is no error. */
@@ -313,10 +296,8 @@ export class Connection {
   }
 
   #serverError(frame: ServerFrame): void {
-    const state = this.#state;
-    const farewell = state.kind === "closing" ? state.farewell : undefined;
-    // DISCONNECT is answered, and all is said. Spring's relay still reports that its own connection has ended.
-    if (farewell !== undefined && !this.#receipts.has(farewell)) return;
+    // All is said. Spring's relay still reports that its own connection has ended.
+    if (this.#isAnswered()) return;
     const error = serverErrorOf(frame);
     if (this.#session.phase === "refused") {
       this.#end(error);
@@ -331,14 +312,14 @@ export class Connection {
   #closed(transportReason: Error | undefined): void {
     this.#intake.finish();
     if (this.#state.kind === "ended") return;
-    if (this.#state.kind === "closing") this.#end(undefined);
+    if (this.#state.kind === "closing" && transportReason === undefined) this.#end(undefined);
     else this.#end(lostBecause(this.peer, transportReason, this.#lastError, this.#session));
   }
 
   #end(reason: StompError | undefined): void {
     const before = this.#state;
     if (before.kind === "ended") return;
-    this.#state = { kind: "ended", reason };
+    this.#state = { kind: "ended", reason, isComplete: this.#isAnswered() };
     this.#intake.stop();
     this.#heartBeats?.stop();
     const lost = reason ?? new ConnectionLostError(`connection to ${this.peer} closed`, "unknown");
@@ -347,6 +328,12 @@ export class Connection {
     if (reason !== undefined) this.#transport.abort(reason);
     this.#owner.ended(before.kind === "closing" ? undefined : reason);
     if (before.kind === "draining" || before.kind === "closing") before.over.resolve();
+  }
+
+  /** Whether DISCONNECT is answered. */
+  #isAnswered(): boolean {
+    const state = this.#state;
+    return state.kind === "closing" && state.farewell !== undefined && !this.#receipts.has(state.farewell);
   }
 
   #hasEnded(): boolean {

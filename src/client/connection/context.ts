@@ -1,5 +1,5 @@
 /** What the parts of a client share. */
-import type { StompError } from "../../errors.js";
+import type { Outcome, StompError } from "../../errors.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
 import type { Connection } from "./connection.js";
 import type { Environment } from "./environment.js";
@@ -14,7 +14,7 @@ export interface ClientContext extends Environment {
   /** Whether there was a session or an attempt at one, and none will be tried for. */
   readonly hasGivenUp: () => boolean;
   /** The error of a call that needs a connection, where there is none. */
-  readonly notConnected: (what: string) => StompError;
+  readonly notConnected: (what: string, outcome?: Outcome) => StompError;
 }
 
 /**

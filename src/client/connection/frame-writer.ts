@@ -1,15 +1,20 @@
 /** Writes frames to a transport. */
+import { StompError } from "../../errors.js";
+import { Waits } from "../../internal/waits.js";
 import { type ClientSession, HEART_BEAT, utf8Text } from "../../protocol/index.js";
 import { utf8Octets } from "../../protocol/encoder.js";
 import type { Transport } from "../../transport.js";
 import type { Counters } from "../observing/metrics.js";
 import type { FrameListeners } from "../observing/frame-listeners.js";
 import type { ConnectHeaders } from "../options/credentials.js";
+import type { FlushOptions } from "../options/options.js";
 import type { Environment } from "./environment.js";
-import type { Outgoing } from "./outgoing.js";
+import { type Outgoing, checkReceiptOptions } from "./outgoing.js";
 
 /** A body of our own of this size or more is written to a stream after its head, without being copied. */
 const LARGE_BODY = 16_384;
+/** How often it is looked at whether all is written, in ms, where the transport does not tell. */
+const POLL_INTERVAL = 10;
 
 /** Encodes what a session says and hands it to its transport, counts it, and shows it to frame listeners. */
 export class FrameWriter {
@@ -17,12 +22,24 @@ export class FrameWriter {
   readonly #session: ClientSession;
   readonly #frames: FrameListeners;
   readonly #counters: Counters;
+  /** How long `flush` may take, in ms. */
+  readonly #flushTimeout: number;
+  #flushes = 0;
+  readonly #flushing = new Waits<void, number>({
+    expired: (_id, timeout) =>
+      new StompError(
+        "flush-timeout",
+        `not all is written within ${timeout} ms: ${this.#transport.buffered} bytes are left`,
+      ),
+    changed: () => undefined,
+  });
 
-  constructor(transport: Transport, session: ClientSession, { frames, counters }: Environment) {
+  constructor(transport: Transport, session: ClientSession, { frames, counters, options }: Environment) {
     this.#transport = transport;
     this.#session = session;
     this.#frames = frames;
     this.#counters = counters;
+    this.#flushTimeout = options.receiptTimeout;
   }
 
   /** Encode CONNECT. The function it returns writes it: the caller must be ready for the answer first. */
@@ -54,6 +71,27 @@ export class FrameWriter {
   beat(): void {
     this.#counters.heartBeatsSent++;
     this.#put(HEART_BEAT);
+  }
+
+  /** Resolves once all that was written before is handed to the system, or when it `isOver`. */
+  flush(options: FlushOptions, isOver: () => boolean): Promise<void> {
+    checkReceiptOptions(options);
+    const { timeout = this.#flushTimeout, signal } = options;
+    const id = String(++this.#flushes);
+    const flushed = this.#flushing.begin(id, timeout, { timeout, signal });
+    void (this.#transport.flushed?.() ?? this.#poll(id, isOver)).then(() => this.#flushing.resolve(id, undefined));
+    return flushed;
+  }
+
+  async #poll(id: string, isOver: () => boolean): Promise<void> {
+    const { bytesSent } = this.#counters;
+    // What is sent meanwhile is not waited for.
+    const isLeft = (): boolean => this.#transport.buffered > this.#counters.bytesSent - bytesSent;
+    while (isLeft() && !isOver() && this.#flushing.has(id)) {
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, POLL_INTERVAL);
+      });
+    }
   }
 
   #writeBytes({ command, headers, contentLength, ownsBody }: Outgoing, body: Uint8Array | ArrayBuffer): void {

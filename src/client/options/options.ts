@@ -172,6 +172,17 @@ export interface ClientOptions {
   readonly propagation?: Propagation;
 }
 
+/** Options of {@link Client.flush}. */
+export interface FlushOptions {
+  /**
+   * How long it may take, in ms; `Infinity`: as long as the connection lasts.
+   * @default ClientOptions.receiptTimeout
+   */
+  readonly timeout?: number;
+  /** Ends the wait: the call rejects with `signal.reason`. */
+  readonly signal?: AbortSignal;
+}
+
 /** Options of {@link Client.disconnect}. */
 export interface DisconnectOptions {
   /**

@@ -16,7 +16,7 @@
  * `connecting` and `reconnecting` have an effort under way. `reconnecting` and `disconnecting` may still have a session that is being
  * ended.
  */
-import { ConnectError, ConnectionLostError, InvalidStateError, StompError } from "../../errors.js";
+import { ConnectError, ConnectionLostError, InvalidStateError, type Outcome, StompError } from "../../errors.js";
 import { onAbort } from "../../internal/on-abort.js";
 import type { HeadersInit } from "../../protocol/index.js";
 import type { Transport } from "../../transport.js";
@@ -147,11 +147,13 @@ export class Supervisor {
   }
 
   /** The error of a call that needs a connection, where there is none. */
-  notConnected(what: string): StompError {
-    const { kind } = this.#state;
-    const lost = this.#lost;
-    if (lost !== undefined && (kind === "disconnected" || kind === "reconnecting")) {
-      return new ConnectionLostError(`${what} was not sent: ${lost.message}`, "not-sent", { cause: lost });
+  notConnected(what: string, outcome: Outcome = "not-sent"): StompError {
+    const { kind, session } = this.#state;
+    // The other side may be closing what is still a session here.
+    const lost = kind === "connected" ? session.connection.lostError(outcome) : this.#lost;
+    if (lost !== undefined && kind !== "connecting" && kind !== "disconnecting") {
+      const how = outcome === "not-sent" ? "was not sent" : "failed";
+      return new ConnectionLostError(`${what} ${how}: ${lost.message}`, outcome, { cause: lost });
     }
     return new InvalidStateError(`${what} needs a connection, the client is ${kind}`);
   }
