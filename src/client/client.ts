@@ -18,7 +18,7 @@ import type { Dial } from "../transport.js";
 import type { ClientContext } from "./connection/context.js";
 import { Ids } from "./connection/environment.js";
 import { Flow } from "./connection/flow.js";
-import { checkDestination } from "./connection/outgoing.js";
+import { checkDestination, wrongOptions } from "./connection/outgoing.js";
 import { SessionParts } from "./connection/session-part.js";
 import type { Message } from "./messages/message.js";
 import { type FrameListener, FrameListeners } from "./observing/frame-listeners.js";
@@ -133,8 +133,8 @@ export class BaseClient implements AsyncDisposable {
    * Rejects with ConnectError when there is no session, with `signal.reason`, and with InvalidStateError when `disconnect` is called
    * meanwhile.
    */
-  connect({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#supervisor.connect(signal);
+  connect(options: { readonly signal?: AbortSignal } = NOTHING): Promise<void> {
+    return wrongOptions(options) ?? this.#supervisor.connect(options.signal);
   }
 
   /**
@@ -169,6 +169,8 @@ export class BaseClient implements AsyncDisposable {
     body: unknown = "",
     options: SendOptions | TypedSendOptions<unknown> = NOTHING,
   ): Promise<void> {
+    const wrong = wrongOptions(options);
+    if (wrong !== undefined) return wrong;
     if ("codec" in options && options.codec !== undefined) return this.#sender.sendValue(destination, body, options);
     return this.#sender.send(destination, body as Body, options); // checked there
   }
@@ -196,8 +198,8 @@ export class BaseClient implements AsyncDisposable {
   ): Promise<Subscription<T>> {
     checkDestination(destination);
     if (this.state === "disconnecting") throw new InvalidStateError("the client is disconnecting");
-    if (typeof first === "function") return this.#subscriptions.subscribe(destination, first, second);
-    return this.#subscriptions.subscribe<T>(destination, undefined, first);
+    const [handler, options] = typeof first === "function" ? [first, second] : [undefined, first];
+    return wrongOptions(options) ?? this.#subscriptions.subscribe(destination, handler, options);
   }
 
   /**
@@ -207,7 +209,7 @@ export class BaseClient implements AsyncDisposable {
    * does.
    */
   begin(options: BeginOptions = NOTHING): Promise<Transaction> {
-    return this.#transactions.begin(options);
+    return wrongOptions(options) ?? this.#transactions.begin(options);
   }
 
   /**
@@ -217,7 +219,7 @@ export class BaseClient implements AsyncDisposable {
    * Rejects with the error of `work`, and as `begin` and {@link Transaction.commit} do.
    */
   transaction<R>(work: (transaction: Transaction) => R | Promise<R>, options: BeginOptions = NOTHING): Promise<R> {
-    return this.#transactions.run(work, options);
+    return wrongOptions(options) ?? this.#transactions.run(work, options);
   }
 
   /**
@@ -228,7 +230,7 @@ export class BaseClient implements AsyncDisposable {
    * before the reply comes, with ServerError when the broker ends the subscription for replies, and as `send` does.
    */
   request(destination: string, body: Body = "", options: RequestOptions = NOTHING): Promise<Message> {
-    return this.#requests.request(destination, body, options);
+    return wrongOptions(options) ?? this.#requests.request(destination, body, options);
   }
 
   /**
@@ -254,7 +256,7 @@ export class BaseClient implements AsyncDisposable {
     body: Body = "",
     options: SendFrameOptions = NOTHING,
   ): Promise<void> {
-    return this.#sender.sendFrame(command, headers, body, options);
+    return wrongOptions(options) ?? this.#sender.sendFrame(command, headers, body, options);
   }
 
   /**
@@ -266,6 +268,7 @@ export class BaseClient implements AsyncDisposable {
    * `signal.reason`. It speaks of the current session only.
    */
   async flush(options: FlushOptions = NOTHING): Promise<void> {
+    await wrongOptions(options);
     const connection = this.#context.connection();
     if (connection === undefined) throw this.#context.notConnected("flush", "unknown");
     await connection.flush(options);
@@ -284,6 +287,8 @@ export class BaseClient implements AsyncDisposable {
    * for wrong options.
    */
   disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
+    const wrong = wrongOptions(options);
+    if (wrong !== undefined) return wrong;
     if (this.#disconnecting === undefined) {
       this.#disconnecting = this.#disconnect(options).finally(() => {
         this.#disconnecting = undefined;

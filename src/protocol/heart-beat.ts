@@ -12,20 +12,28 @@ export interface HeartBeat {
 /** No heart-beats. */
 export const NO_HEART_BEAT: HeartBeat = { outgoing: 0, incoming: 0 };
 
-/** The value of a `heart-beat` header: what the sender can do and what it wants, in ms. */
+const HEADER = /^([0-9]{1,12}),([0-9]{1,12})$/;
+
+/**
+ * The value of a `heart-beat` header: what the sender can do and what it wants, in ms.
+ *
+ * @throws RangeError for what {@link parseHeartBeat} does not read.
+ */
 export function heartBeatHeader({ outgoing, incoming }: HeartBeat): string {
-  return `${outgoing},${incoming}`;
+  const text = `${outgoing},${incoming}`;
+  if (!HEADER.test(text)) throw new RangeError(`heart-beats are whole numbers of ms up to 999999999999, not ${text}`);
+  return text;
 }
 
 /**
  * Read a `heart-beat` header: `outgoing` is what its sender can do, `incoming` what it wants. Absent means `0,0`
  * (STOMP 1.2, "Heart-beating").
  *
- * @throws ProtocolError (`invalid-header`) for anything but two numbers of digits.
+ * @throws ProtocolError (`invalid-header`) for anything but two numbers of at most 12 digits.
  */
 export function parseHeartBeat(text: string | undefined): HeartBeat {
   if (text === undefined) return NO_HEART_BEAT;
-  const match = /^([0-9]{1,12}),([0-9]{1,12})$/.exec(text);
+  const match = HEADER.exec(text);
   if (match === null) {
     throw new ProtocolError(
       "invalid-header",

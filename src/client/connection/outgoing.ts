@@ -59,7 +59,22 @@ export function nameOf({ command, about, headers }: Outgoing): string {
 export function checkReceiptOptions({ receipt, timeout, signal }: ReceiptOptions): void {
   signal?.throwIfAborted();
   if (timeout !== undefined) checkTimeout("timeout", timeout);
-  if (receipt === "") throw new TypeError("receipt must be true or an id that is not empty");
+  if (receipt === "" || !RECEIPT_TYPES.includes(typeof receipt)) {
+    throw new TypeError("receipt must be true or an id that is not empty");
+  }
+}
+
+const RECEIPT_TYPES = ["undefined", "boolean", "string"];
+
+/** A rejection when the options of a call are not an object; otherwise nothing. */
+export function wrongOptions(options: unknown): Promise<never> | undefined {
+  if (typeof options === "object" && options !== null) return undefined;
+  return Promise.reject(new TypeError(`options must be an object, not ${kindOf(options)}`));
+}
+
+/** What a value is, for error messages. */
+function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
 }
 
 /**
@@ -92,8 +107,7 @@ export function checkBody(body: Body): void {
   if (typeof body === "string" || body instanceof ArrayBuffer) return;
   // A view of memory that was transferred to somebody else looks empty: making another view of that throws.
   if (body instanceof Uint8Array && (body.length > 0 || new Uint8Array(body.buffer).byteOffset === 0)) return;
-  const kind = body === null ? "null" : typeof body;
   throw new TypeError(
-    `body must be a string, Uint8Array or ArrayBuffer, not ${kind}; JSON.stringify makes a string of an object`,
+    `body must be a string, Uint8Array or ArrayBuffer, not ${kindOf(body)}; JSON.stringify makes a string of an object`,
   );
 }

@@ -1,7 +1,7 @@
 /** The options of a client as the client uses them: checked, and with every default in one place. */
 import { checkTimeout } from "../../internal/duration.js";
 import type { HeadersInit } from "../../protocol/headers.js";
-import type { HeartBeat } from "../../protocol/heart-beat.js";
+import { type HeartBeat, heartBeatHeader } from "../../protocol/heart-beat.js";
 import { type Limits, limitsOf } from "../../protocol/limits.js";
 import { VERSIONS, type Version, orderVersions } from "../../protocol/version.js";
 import type { SendStore } from "../../store.js";
@@ -114,6 +114,7 @@ function resolveHeartBeat(given: Partial<HeartBeat> | false): HeartBeat {
       throw new RangeError(`heartBeat.${name} must be a whole number of ms, or 0, not ${String(value)}`);
     }
   }
+  heartBeatHeader(heartBeat); // throws for what no header can say
   return heartBeat;
 }
 

@@ -4,7 +4,7 @@ import type { Body, HeadersInit } from "../../protocol/index.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
 import type { Message, SettleOptions } from "../messages/message.js";
-import { type Outgoing, type Pairs, addHeaders, outgoing } from "../connection/outgoing.js";
+import { type Outgoing, type Pairs, addHeaders, outgoing, wrongOptions } from "../connection/outgoing.js";
 import { sendHeaders } from "../sending/send-headers.js";
 import type { SendOptions } from "../sending/send-options.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
@@ -65,6 +65,8 @@ export class Transaction implements AsyncDisposable {
    * after its end. It is sent at most once, whatever the client's `delivery` is.
    */
   send(destination: string, body: Body = "", options: SendOptions = {}): Promise<void> {
+    const wrong = wrongOptions(options);
+    if (wrong !== undefined) return wrong;
     return this.#within(() => {
       const { propagation, contentLength: usual } = this.#context.options;
       const headers = sendHeaders(destination, body, options.headers, propagation, OWN_HEADERS);
@@ -83,12 +85,12 @@ export class Transaction implements AsyncDisposable {
    * Rejects as `send` and {@link Message.ack} do.
    */
   ack(message: Message<unknown>, options: SettleOptions = {}): Promise<void> {
-    return this.#settle("ACK", message, options);
+    return wrongOptions(options) ?? this.#settle("ACK", message, options);
   }
 
   /** Refuse a message as part of it, as `ack` acknowledges it. Rejects as `send` and {@link Message.nack} do. */
   nack(message: Message<unknown>, options: SettleOptions = {}): Promise<void> {
-    return this.#settle("NACK", message, options);
+    return wrongOptions(options) ?? this.#settle("NACK", message, options);
   }
 
   /**
@@ -99,7 +101,7 @@ export class Transaction implements AsyncDisposable {
    * when it was finished before.
    */
   commit(options: FinishOptions = {}): Promise<void> {
-    return this.#finish("COMMIT", "committed", options);
+    return wrongOptions(options) ?? this.#finish("COMMIT", "committed", options);
   }
 
   /**
@@ -107,7 +109,7 @@ export class Transaction implements AsyncDisposable {
    * that, or with `receipt: false` when ABORT is handed over. Rejects as `commit` does.
    */
   abort(options: FinishOptions = {}): Promise<void> {
-    return this.#finish("ABORT", "aborted", options);
+    return wrongOptions(options) ?? this.#finish("ABORT", "aborted", options);
   }
 
   /** Abort it, unless it is finished or its session has ended. Rejects as `abort` does when the broker does not confirm that. */

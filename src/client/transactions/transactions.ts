@@ -55,6 +55,7 @@ export class Transactions implements SessionPart {
 
   /** See {@link BaseClient.transaction}. */
   async run<R>(work: (transaction: Transaction) => R | Promise<R>, options: BeginOptions): Promise<R> {
+    if (typeof work !== "function") throw new TypeError("work must be a function");
     const transaction = await this.begin(options);
     let result: R;
     try {
