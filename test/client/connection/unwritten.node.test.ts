@@ -1,15 +1,10 @@
 /** What was handed over and is not written yet, over real sockets. */
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, connect } from "../../../src/connect.js";
 import { ConnectionLostError } from "../../../src/errors.js";
 import { failure } from "../../support/connected.js";
+import { type SendingProgram, sendingProgram } from "../../support/sending-process.js";
 import { stompServer } from "../../support/stomp-servers.js";
 
 const QUIET: ConnectOptions = {
@@ -50,53 +45,24 @@ describe.each(["tcp", "ws"] as const)("over %s", (carrier) => {
   });
 });
 
-/** A folder with the client as JavaScript, which other processes can run. */
-let built: string;
-beforeAll(async () => {
-  built = await mkdtemp(join(tmpdir(), "stompede-flush-"));
-  const source = (path: string): string => fileURLToPath(new URL(`../../../src/${path}`, import.meta.url));
-  await build({
-    entryPoints: [source("connect.ts")],
-    outfile: join(built, "connect.cjs"),
-    bundle: true,
-    format: "cjs",
-    platform: "node",
-    target: "node20",
-    alias: {
-      "#text": source("protocol/text.node.ts"),
-      "#websocket": source("adapters/websocket-platform.node.ts"),
-      "#page": source("internal/page.none.ts"),
-      "#tcp": source("adapters/tcp.ts"),
-    },
-  });
-  await writeFile(
-    join(built, "send.cjs"),
-    `const { connect } = require("./connect.cjs");
-     (async () => {
-       const client = await connect(process.argv[2], { heartBeat: false });
-       for (let i = 0; i < 1000; i++) await client.send("/queue/a", "message " + i + " " + "x".repeat(i));
-       await client.flush();
-       process.exit();
-     })();`,
-  );
-});
-afterAll(() => rm(built, { recursive: true }));
-
 describe("a program that sends 1000 messages, flushes and exits", () => {
+  let program: SendingProgram;
+  beforeAll(async () => {
+    program = await sendingProgram();
+  });
+  afterAll(() => program[Symbol.asyncDispose]());
+
   test.each(["tcp", "ws"] as const)("loses none over %s", async (carrier) => {
     await using server = await stompServer(carrier);
-    const child = spawn(process.execPath, [join(built, "send.cjs"), server.url], {
-      stdio: ["ignore", "inherit", "inherit"],
-    });
+    const running = program.run(server.url, "/queue/a", { heartBeat: false });
     const { socket, received } = await server.accept();
     socket.on("error", () => undefined); // the process ends without a word
     await once(socket, "close");
     const frames = carrier === "tcp" ? Buffer.concat(received) : unmasked(Buffer.concat(received));
-    const bodies = [...frames.toString().matchAll(/message (\d+) (x*)\0/g)];
+    const bodies = [...frames.toString().matchAll(/\n\n(\d+) (x*)\0/g)];
     expect(bodies.map(([, number]) => Number(number))).toEqual(Array.from({ length: 1000 }, (_, index) => index));
     expect(bodies.every(([, number, fill]) => fill?.length === Number(number))).toBe(true);
-    if (child.exitCode === null) await once(child, "exit");
-    expect(child.exitCode).toBe(0);
+    expect(await running).toBe(0);
   });
 });
 
