@@ -23,7 +23,10 @@ export interface WebSocketOptions {
    * connecting or open already. The options that are for Node only have no meaning then.
    */
   readonly factory?: (url: string, protocols: readonly string[]) => WebSocketLike;
-  /** How long `close()` waits for the other side to agree, in ms; the platforms' own limits are up to 40 s. @default 2000 */
+  /**
+   * How long the end of the connection may take once one side has said that it closes, in ms; the platforms' own limits are up to 40 s.
+   * @default 2000
+   */
   readonly closeTimeout?: number;
   /**
    * The platform's text messages end at the first NUL (React Native): send binary messages only, and put back the NUL

@@ -154,7 +154,7 @@ export class BaseClient implements AsyncDisposable {
    * resolves when the broker has confirmed the message, in this session or a later one.
    *
    * Rejects with TypeError or RangeError for wrong arguments, with InvalidStateError when there is no connection, and with
-   * ConnectionLostError (`outcome: "not-sent"`) when the connection was lost: then nothing was sent. While it waits for the receipt, it
+   * ConnectionLostError (`outcome: "not-sent"`) when the connection was lost: then nothing was sent. While it waits, it
    * rejects with ServerError, ReceiptTimeoutError, ConnectionLostError (`outcome: "unknown"`), or `signal.reason`.
    *
    * With `delivery: "at-least-once"` it does not reject when the connection is lost, but when the client disconnects or gives up
