@@ -85,6 +85,8 @@ interface NodeSocketTerms extends Pick<WebSocketRequest, "peer" | "protocols" | 
 
 /** Where messages are compressed, `drained` waits while more octets than this are not written. */
 const HIGH_WATER_MARK = 65_536;
+/** How often `buffered` is looked at where there is nothing else, in ms. */
+const POLL_INTERVAL = 10;
 
 class NodeSocket implements PlatformSocket {
   readonly #socket: WebSocket;
@@ -96,7 +98,7 @@ class NodeSocket implements PlatformSocket {
   #corked = false;
   #compresses = false;
   #drained: Deferred<void> | undefined;
-  /** How many messages were sent, and are written; counted where the stream does not tell. */
+  /** How many messages were sent, and are written; counted where messages are compressed, which the stream knows nothing of. */
   #sends = 0;
   #writes = 0;
   #flushes: { readonly sends: number; readonly flushed: Deferred<void> }[] = [];
@@ -143,7 +145,7 @@ class NodeSocket implements PlatformSocket {
       this.#stream.cork();
       process.nextTick(this.#uncork, this.#stream);
     }
-    if (this.#compresses || this.#stream === undefined) {
+    if (this.#compresses) {
       this.#sends++;
       this.#socket.send(chunk, this.#written);
     } else this.#socket.send(chunk);
@@ -157,12 +159,21 @@ class NodeSocket implements PlatformSocket {
     return this.#drained.promise;
   }
 
-  flushed(): Promise<void> {
-    if (this.#stream !== undefined && !this.#compresses) return streamFlushed(this.#stream);
-    const flushed = deferred();
-    this.#flushes.push({ sends: this.#sends, flushed });
-    this.#settleFlushed();
-    return flushed.promise;
+  async flushed(): Promise<void> {
+    if (this.#compresses) {
+      const flushed = deferred();
+      this.#flushes.push({ sends: this.#sends, flushed });
+      this.#settleFlushed();
+      await flushed.promise;
+    } else if (this.#stream !== undefined) {
+      await streamFlushed(this.#stream);
+    } else {
+      while (this.buffered > 0) {
+        await new Promise((resolve) => {
+          setTimeout(resolve, POLL_INTERVAL);
+        });
+      }
+    }
   }
 
   pause(): void {

@@ -200,7 +200,7 @@ export class Connection {
     deadline.set("close", timeout);
     await unlessOver(drain?.());
     closing();
-    if (this.isOpen) this.#state = { kind: "closing", over, farewell: undefined };
+    if (!this.#hasEnded()) this.#state = { kind: "closing", over, farewell: undefined };
     this.#intake.holdOrRead();
     await unlessOver(this.#receipts.whenComplete());
     try {
