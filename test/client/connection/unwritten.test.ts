@@ -241,4 +241,18 @@ describe("a transport that the other side is closing", () => {
     await settled();
     expect(told.map(({ type }) => type)).toEqual(["disconnected"]);
   });
+
+  test("is closed in order by disconnect()", async () => {
+    const { client, transport, broker } = await polled();
+    const pending = failure(client.send("/queue/a", "x", { receipt: true }));
+    Object.assign(transport, { isClosing: true });
+    const told = statusesOf(client);
+    const disconnecting = client.disconnect();
+    await settled();
+    void broker.close();
+    await vi.advanceTimersByTimeAsync(0);
+    await disconnecting;
+    expect(await pending).toMatchObject({ outcome: "unknown" });
+    expect(told.at(-1)).toEqual({ type: "disconnected", reason: undefined, reconnects: false });
+  });
 });
