@@ -38,6 +38,7 @@ export { type BackoffOptions, type ReconnectPolicy, exponentialBackoff } from ".
 export { type ReceiptOptions } from "./client/messages/receipt-options.js";
 export { type RequestOptions } from "./client/requests/requests.js";
 export { type Reply, type Responder, type RespondOptions } from "./client/requests/respond.js";
+export { type UnsentMessage } from "./client/sending/parked-messages.js";
 export { type SendFrameOptions, type SendOptions, type TypedSendOptions } from "./client/sending/send-options.js";
 export {
   type ConnectedStatus,

@@ -34,6 +34,7 @@ import { type ClientState, Supervisor } from "./reconnecting/supervisor.js";
 import { type RequestOptions, Requests } from "./requests/requests.js";
 import { type Responder, type RespondOptions, respondWith } from "./requests/respond.js";
 import { Outbox } from "./sending/outbox.js";
+import type { UnsentMessage } from "./sending/parked-messages.js";
 import { Sender } from "./sending/send.js";
 import type { SendFrameOptions, SendOptions, TypedSendOptions } from "./sending/send-options.js";
 import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribing/subscribe-options.js";
@@ -275,6 +276,34 @@ export class BaseClient implements AsyncDisposable {
   }
 
   /**
+   * The messages that the outbox's store keeps and that are not sent any more, because the broker refuses them or the session's version
+   * cannot express them, and no call waited for them. Empty while the store is not open: it is opened with the first session.
+   */
+  unsentMessages(): readonly UnsentMessage[] {
+    return this.#outbox.parked.choose();
+  }
+
+  /**
+   * Send an unsent message again, or without a key all of them, before all others. Resolves when the store has noted that. What is given
+   * up again is an unsent message again.
+   *
+   * Rejects with InvalidStateError when no unsent message has that key, and with the store's error: the message is sent all the same,
+   * but after a crash it is unsent again.
+   */
+  retryUnsent(key?: string): Promise<void> {
+    return this.#outbox.parked.retry(key);
+  }
+
+  /**
+   * Delete an unsent message from the store, or without a key all of them. Resolves when that would survive a crash.
+   *
+   * Rejects with InvalidStateError when no unsent message has that key, and with the store's error: then the message is still there.
+   */
+  discardUnsent(key?: string): Promise<void> {
+    return this.#outbox.parked.discard(key);
+  }
+
+  /**
    * Disconnect: hand out no more messages, wait for running handlers and their acknowledgements, for the outbox and for pending
    * receipts, send DISCONNECT, wait for its receipt, close. The reader of an iteration counts like a handler: the client waits until it
    * has acknowledged the last message that it got (not in the mode `"auto"`), or asks for the next one, which ends the iteration.
@@ -303,8 +332,14 @@ export class BaseClient implements AsyncDisposable {
   }
 
   async #disconnect({ timeout, headers = NOTHING }: DisconnectOptions): Promise<void> {
-    const wait = timeout === undefined ? this.#context.options.disconnectTimeout : checkTimeout("timeout", timeout);
-    await this.#supervisor.end(headers, wait);
-    await this.#outbox.close();
+    const { disconnectTimeout, outbox } = this.#context.options;
+    const wait = timeout === undefined ? disconnectTimeout : checkTimeout("timeout", timeout);
+    const end = performance.now() + wait;
+    try {
+      // Some time is left to the store.
+      await this.#supervisor.end(headers, outbox.store === undefined ? wait : 0.9 * wait);
+    } finally {
+      await this.#outbox.close(end - performance.now());
+    }
   }
 }

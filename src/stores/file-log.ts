@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { StoredSend } from "../store.js";
 import { readAll, readInto, setAside, syncFolder, writeAll } from "./file-folder.js";
 import type { Change, Medium } from "./grouped-store.js";
-import { encodeForgotten, encodeSend, hasRecord, readRecord, type SendRecord } from "./send-record.js";
+import { encodeForgotten, encodeParked, encodeSend, hasRecord, readRecord } from "./send-record.js";
 
 /** How much is copied, or joined into one write, at once. */
 const PIECE = 1 << 20;
@@ -14,6 +14,19 @@ const PIECE = 1 << 20;
 interface Place {
   readonly start: number;
   readonly end: number;
+}
+
+/** Where the records of a send are that is not forgotten. */
+interface LivePlace extends Place {
+  /** The one that says that it is parked. */
+  readonly mark?: Place | undefined;
+}
+
+/** A send in a log. */
+interface LiveRecord extends LivePlace {
+  readonly send: () => StoredSend;
+  /** Why it is parked. */
+  readonly reason?: string | undefined;
 }
 
 /** A change, and the record that tells of it. */
@@ -47,7 +60,7 @@ export async function openFileLog(
     }
     if (copy !== undefined) onDamage?.(copy);
     const log = new FileLog(folder, file, handle, live, end, compactAt);
-    return { log, sends: [...live.values()].flatMap(({ send }) => send?.() ?? []) };
+    return { log, sends: [...live.values()].map(sendOf) };
   } catch (error) {
     await handle.close();
     throw error;
@@ -55,15 +68,25 @@ export async function openFileLog(
 }
 
 /** Read the records up to the first that is not whole, which begins at `end`; gives those of sends that are not forgotten. */
-function readLog(octets: Uint8Array): { readonly live: ReadonlyMap<string, SendRecord>; readonly end: number } {
-  const live = new Map<string, SendRecord>();
+function readLog(octets: Uint8Array): { readonly live: ReadonlyMap<string, LiveRecord>; readonly end: number } {
+  const live = new Map<string, LiveRecord>();
   let end = 0;
   for (let record = readRecord(octets, 0); record !== undefined; record = readRecord(octets, end)) {
-    if (record.send === undefined) live.delete(record.key);
-    else live.set(record.key, record);
+    const { key, start, mark, send } = record;
     end = record.end;
+    const before = live.get(key);
+    if (send !== undefined) live.set(key, { start, end, send });
+    else if (mark === undefined) live.delete(key);
+    else if (before !== undefined) {
+      const [reason] = mark;
+      live.set(key, { ...before, reason, mark: reason === undefined ? undefined : { start, end } });
+    }
   }
   return { live, end };
+}
+
+function sendOf({ send, reason }: LiveRecord): StoredSend {
+  return reason === undefined ? send() : { ...send(), parked: reason };
 }
 
 /** An append-only file of records, which is written anew when most of it is about what is forgotten. */
@@ -74,7 +97,7 @@ export class FileLog implements Medium {
   /** `undefined` if the file could not be opened again after a compaction. */
   #handle: FileHandle | undefined;
   /** Where the records of the sends are that are not forgotten, in the order of the sends. */
-  #live = new Map<string, Place>();
+  #live = new Map<string, LivePlace>();
   #liveLength = 0;
   /** Where the next record goes. */
   #end: number;
@@ -89,7 +112,7 @@ export class FileLog implements Medium {
     folder: string,
     file: string,
     handle: FileHandle,
-    live: ReadonlyMap<string, Place>,
+    live: ReadonlyMap<string, LivePlace>,
     end: number,
     compactAt: number,
   ) {
@@ -98,7 +121,10 @@ export class FileLog implements Medium {
     this.#handle = handle;
     this.#end = end;
     this.#compactAt = this.#patience = compactAt;
-    for (const [key, place] of live) this.#keep(key, place.start, place.end);
+    for (const [key, { start, end: last, mark }] of live) {
+      this.#keep(key, start, last);
+      if (mark !== undefined) this.#mark(key, mark);
+    }
   }
 
   async write(changes: readonly Change[]): Promise<void> {
@@ -108,9 +134,10 @@ export class FileLog implements Medium {
     await this.#append(records.map(({ octets }) => octets));
     let at = start;
     for (const { change, octets } of records) {
-      if (change.kind === "add") this.#keep(change.key, at, at + octets.length);
-      else this.#forget(change.key);
-      at += octets.length;
+      const place = { start: at, end: (at += octets.length) };
+      if (change.kind === "add") this.#keep(change.key, place.start, place.end);
+      else if (change.kind === "delete") this.#forget(change.key);
+      else this.#mark(change.key, change.reason === undefined ? undefined : place);
     }
   }
 
@@ -139,6 +166,9 @@ export class FileLog implements Medium {
       if (change.kind === "delete") {
         isThere.set(change.key, false);
         return wasThere ? [{ change, octets: encodeForgotten(change.key) }] : [];
+      }
+      if (change.kind === "park") {
+        return wasThere ? [{ change, octets: encodeParked(change.key, change.reason) }] : [];
       }
       try {
         if (wasThere) throw new TypeError(`there is a send with the key ${JSON.stringify(change.key)} already`);
@@ -189,14 +219,14 @@ export class FileLog implements Medium {
   async #compact(): Promise<void> {
     const next = `${this.#file}.new`;
     const old = await this.#ready();
-    const places = new Map<string, Place>();
+    const places = new Map<string, LivePlace>();
     let end = 0;
-    for (const [key, { start, end: oldEnd }] of this.#live) {
-      places.set(key, { start: end, end: end + oldEnd - start });
-      end += oldEnd - start;
+    const moved = (place: Place): Place => ({ start: end, end: (end += place.end - place.start) });
+    for (const [key, { mark, ...place }] of this.#live) {
+      places.set(key, { ...moved(place), mark: mark && moved(mark) });
     }
     try {
-      await copyPlaces(old, this.#live.values(), next);
+      await copyPlaces(old, placesOf(this.#live.values()), next);
       // Windows renames nothing onto a file that is open.
       this.#handle = undefined;
       await old.close();
@@ -216,11 +246,30 @@ export class FileLog implements Medium {
     this.#liveLength += end - start;
   }
 
+  #mark(key: string, mark: Place | undefined): void {
+    const live = this.#live.get(key);
+    if (live === undefined) return;
+    this.#liveLength += lengthOf(mark) - lengthOf(live.mark);
+    this.#live.set(key, { ...live, mark });
+  }
+
   #forget(key: string): void {
-    const place = this.#live.get(key);
-    if (place === undefined) return;
+    const live = this.#live.get(key);
+    if (live === undefined) return;
     this.#live.delete(key);
-    this.#liveLength -= place.end - place.start;
+    this.#liveLength -= lengthOf(live) + lengthOf(live.mark);
+  }
+}
+
+function lengthOf(place: Place | undefined): number {
+  return place === undefined ? 0 : place.end - place.start;
+}
+
+/** The place of each send, and after it that of its mark. */
+function* placesOf(live: Iterable<LivePlace>): Generator<Place> {
+  for (const place of live) {
+    yield place;
+    if (place.mark !== undefined) yield place.mark;
   }
 }
 

@@ -6,7 +6,14 @@ import type { SendStore, StoredSend } from "../store.js";
 /** A call that waits until it is written. */
 export type Change =
   | { readonly kind: "add"; readonly key: string; readonly send: StoredSend; readonly settled: Deferred<void> }
-  | { readonly kind: "delete"; readonly key: string; readonly settled: Deferred<void> };
+  | { readonly kind: "delete"; readonly key: string; readonly settled: Deferred<void> }
+  | {
+      readonly kind: "park";
+      readonly key: string;
+      /** `undefined`: it is parked no longer. */
+      readonly reason: string | undefined;
+      readonly settled: Deferred<void>;
+    };
 
 /** What changes are written to, while it is open. One call is under way at a time. */
 export interface Medium {
@@ -27,13 +34,16 @@ export interface OpenedMedium {
   readonly sends: readonly StoredSend[];
 }
 
+/** Open a medium; `found`: see {@link SendStore.open}. */
+export type OpenMedium = (found: (sends: readonly StoredSend[]) => void) => Promise<OpenedMedium>;
+
 /**
  * A store that writes in groups. What is called while a group is written goes into the next one, together, so that many
  * callers share what one write costs, and a single one does not wait for others. Closed, it may be opened again.
  */
 export class GroupedStore implements SendStore {
   readonly #name: string;
-  readonly #openMedium: () => Promise<OpenedMedium>;
+  readonly #openMedium: OpenMedium;
   /** From the call of `open` until it has failed or the store is closed. */
   #opened: Promise<Medium> | undefined;
   #waiting: Change[] = [];
@@ -41,16 +51,16 @@ export class GroupedStore implements SendStore {
   #closing: Promise<void> | undefined;
 
   /** `name` is how errors call it: `the store "orders"`. */
-  constructor(name: string, openMedium: () => Promise<OpenedMedium>) {
+  constructor(name: string, openMedium: OpenMedium) {
     this.#name = name;
     this.#openMedium = openMedium;
   }
 
-  async open(): Promise<readonly StoredSend[]> {
+  async open(found: (sends: readonly StoredSend[]) => void = () => undefined): Promise<readonly StoredSend[]> {
     if (this.#opened !== undefined) throw new InvalidStateError(`${this.#name} is open already`);
     let sends: readonly StoredSend[] = [];
     // The sends are handed over, not kept: they are as much as all that the store holds.
-    const opened = this.#openMedium().then((result) => {
+    const opened = this.#openMedium(found).then((result) => {
       sends = result.sends;
       return result.medium;
     });
@@ -72,6 +82,10 @@ export class GroupedStore implements SendStore {
 
   async delete(key: string): Promise<void> {
     return this.#change({ kind: "delete", key, settled: deferred() });
+  }
+
+  async park(key: string, reason?: string): Promise<void> {
+    return this.#change({ kind: "park", key, reason, settled: deferred() });
   }
 
   close(): Promise<void> {

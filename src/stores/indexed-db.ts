@@ -2,7 +2,7 @@
 import { InvalidStateError } from "../errors.js";
 import type { SendStore, StoredSend } from "../store.js";
 import { type Change, GroupedStore, type Medium, type OpenedMedium } from "./grouped-store.js";
-import { holdWebLock } from "./web-lock.js";
+import { Tab } from "./tabs.js";
 
 export type { SendStore, StoredSend } from "../store.js";
 
@@ -12,8 +12,11 @@ const ORDER = "order";
 
 /** What is in the database. */
 interface KeptSend extends StoredSend {
-  /** Grows with each send. An index; the key itself is `key`, so that deleting takes one request and not two. */
-  readonly order: number;
+  /**
+   * Whose it is, and its place among the sends of all. An index; the key itself is `key`, so that deleting takes one request and not
+   * two. A number alone, of an earlier version, is nobody's.
+   */
+  readonly order: readonly [tab: string, place: number] | number;
 }
 
 /**
@@ -24,9 +27,10 @@ interface KeptSend extends StoredSend {
  * delete what a page has stored, unless `navigator.storage.persist()` was granted. When there is no space left, all that
  * share the transaction are rejected with the browser's QuotaExceededError.
  *
- * One page or worker has it open at a time, by a Web Lock of the name of the database; `open` rejects with an
- * InvalidStateError when another has it. Where there are no Web Locks (in a page that is not a secure context, for one)
- * **nobody is refused**: two pages with a store of one name would then both send what is in it.
+ * Each tab (page or worker) may have it open at the same time, and has its own sends. When one ends, closed, crashed or disconnected,
+ * another one that has the store open takes over what it left, at once, or the next one that opens it. Two never send the same at a
+ * time. This takes Web Locks: where there are none (in a page that is not a secure context, or in an old browser) **all share all**:
+ * each sends what it finds when it opens the store, even if another one is about to send it, and what comes later is found by the next.
  *
  * When another page deletes the database, or its version changes, the store makes way: what is called after that is
  * rejected with an InvalidStateError. Where there is no IndexedDB, as in Node, `open` is.
@@ -35,19 +39,18 @@ interface KeptSend extends StoredSend {
  */
 export function indexedDbStore(name: string): SendStore {
   if (typeof name !== "string") throw new TypeError(`name of the store must be a string, not ${typeof name}`);
-  return new GroupedStore(`the store ${JSON.stringify(name)}`, () => openMedium(`stompede-${name}`));
+  return new GroupedStore(`the store ${JSON.stringify(name)}`, (found) => openMedium(`stompede-${name}`, found));
 }
 
-async function openMedium(name: string): Promise<OpenedMedium> {
+async function openMedium(name: string, found: (sends: readonly StoredSend[]) => void): Promise<OpenedMedium> {
   const factory = globalThis.indexedDB as IDBFactory | undefined; // absent in Node, whatever the types say
   if (factory === undefined) throw new InvalidStateError("there is no indexedDB here: it is for browsers");
-  const release = await holdWebLock(name);
+  const tab = await Tab.join(name);
   try {
-    const database = await openDatabase(factory, name);
-    const medium = new DatabaseMedium(database, release);
-    return { medium, sends: await medium.read() };
+    const medium = new DatabaseMedium(await openDatabase(factory, name), tab);
+    return { medium, sends: await medium.begin(found) };
   } catch (error) {
-    await release();
+    await tab.leave();
     throw error;
   }
 }
@@ -73,14 +76,17 @@ function openDatabase(factory: IDBFactory, name: string): Promise<IDBDatabase> {
 
 class DatabaseMedium implements Medium {
   readonly #database: IDBDatabase;
-  readonly #release: () => Promise<void>;
-  #lastOrder = 0;
+  readonly #tab: Tab;
+  /** Takes what was taken over. */
+  #report: (taken: readonly KeptSend[]) => void = () => undefined;
+  /** The place of the last send: they grow in each tab, and by the clock, so that they tell the order of all, more or less. */
+  #lastPlace = 0;
   /** Whether the database was closed, and not by us. */
   #isGone = false;
 
-  constructor(database: IDBDatabase, release: () => Promise<void>) {
+  constructor(database: IDBDatabase, tab: Tab) {
     this.#database = database;
-    this.#release = release;
+    this.#tab = tab;
     database.onversionchange = () => {
       this.#isGone = true;
       database.close(); // lets transactions end first
@@ -88,17 +94,24 @@ class DatabaseMedium implements Medium {
     database.onclose = () => (this.#isGone = true);
   }
 
-  /** Read all sends, in order. */
-  async read(): Promise<readonly StoredSend[]> {
-    const kept = await new Promise<readonly KeptSend[]>((resolve, reject) => {
-      const transaction = this.#database.transaction(SENDS, "readonly");
-      // Nobody else writes to it.
-      const request = transaction.objectStore(SENDS).index(ORDER).getAll() as IDBRequest<KeptSend[]>;
-      request.onsuccess = () => resolve(request.result);
-      transaction.onabort = () => reject(transaction.error ?? this.#gone());
-    });
-    this.#lastOrder = kept.at(-1)?.order ?? 0;
-    return kept.map(({ order: _, ...send }) => send);
+  /** Give what is left of tabs that have ended, in order; what is left later is found. */
+  async begin(found: (sends: readonly StoredSend[]) => void): Promise<readonly StoredSend[]> {
+    const sends: KeptSend[] = [];
+    this.#report = (taken) => sends.push(...taken);
+    const takeOver = async (tab: string): Promise<void> => {
+      const taken = await this.#takeOver(tab);
+      if (taken.length > 0) this.#report(taken);
+    };
+    // First, so that the others know whose all that is if this one ends before it is ready.
+    this.#tab.announce(takeOver);
+    if (this.#tab.name === "") await takeOver("");
+    else {
+      for (const tab of await this.#tabs()) {
+        if (!(await this.#tab.succeed(tab, takeOver))) this.#tab.watch(tab, takeOver);
+      }
+    }
+    this.#report = (taken) => found(taken.map(sendOf));
+    return sends.sort((a, b) => placeOf(a) - placeOf(b)).map(sendOf);
   }
 
   async write(changes: readonly Change[]): Promise<void> {
@@ -107,21 +120,78 @@ class DatabaseMedium implements Medium {
       const transaction = this.#database.transaction(SENDS, "readwrite", { durability: "strict" });
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error ?? this.#gone());
-      const sends = transaction.objectStore(SENDS);
-      for (const change of changes) {
-        if (change.kind === "add") this.#add(sends, change.send, change.settled.reject);
-        else sends.delete(change.key);
-      }
+      this.#apply(transaction.objectStore(SENDS), changes[Symbol.iterator]());
     });
   }
 
   async close(): Promise<void> {
+    this.#report = () => undefined;
     this.#database.close();
-    await this.#release();
+    await this.#tab.leave();
+  }
+
+  /** The tabs that have sends in the database. */
+  #tabs(): Promise<ReadonlySet<string>> {
+    return new Promise((resolve, reject) => {
+      const tabs = new Set<string>();
+      const transaction = this.#database.transaction(SENDS);
+      const request = transaction.objectStore(SENDS).index(ORDER).openKeyCursor();
+      request.onsuccess = () => {
+        const cursor = request.result;
+        if (cursor === null) return;
+        const order = cursor.key as KeptSend["order"]; // it is an index of these
+        const tab = typeof order === "number" ? "" : order[0];
+        tabs.add(tab);
+        cursor.continue(typeof order === "number" ? [] : [tab, []]); // on to the next tab: lists come behind all numbers
+      };
+      transaction.oncomplete = () => resolve(tabs);
+      transaction.onabort = () => reject(transaction.error ?? this.#gone());
+    });
+  }
+
+  /** Make all sends of a tab this one's, and give them in order. */
+  #takeOver(from: string): Promise<readonly KeptSend[]> {
+    return new Promise((resolve, reject) => {
+      const transaction = this.#database.transaction(SENDS, "readwrite");
+      const sends = transaction.objectStore(SENDS);
+      // The tab "" has all there is: that of a page without Web Locks, and of earlier versions.
+      const range = from === "" ? IDBKeyRange.upperBound(["", []]) : IDBKeyRange.bound([from], [from, []]);
+      // Nobody else writes to it.
+      const request = sends.index(ORDER).getAll(this.#tab.name === "" ? undefined : range) as IDBRequest<KeptSend[]>;
+      request.onsuccess = () => {
+        for (const kept of request.result) {
+          this.#lastPlace = Math.max(this.#lastPlace, placeOf(kept));
+          if (this.#tab.name !== "") sends.put({ ...kept, order: [this.#tab.name, placeOf(kept)] });
+        }
+      };
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? this.#gone());
+    });
+  }
+
+  /** Make changes one after the other. */
+  #apply(sends: IDBObjectStore, changes: Iterator<Change, unknown>): void {
+    for (let next = changes.next(); next.done !== true; next = changes.next()) {
+      const change = next.value;
+      if (change.kind === "add") this.#add(sends, change.send, change.settled.reject);
+      else if (change.kind === "delete") sends.delete(change.key);
+      else {
+        const request = sends.get(change.key) as IDBRequest<KeptSend | undefined>; // nobody else writes to it
+        request.onsuccess = () => {
+          if (request.result !== undefined) {
+            const { parked: _, ...kept } = request.result;
+            sends.put(change.reason === undefined ? kept : { ...kept, parked: change.reason });
+          }
+          this.#apply(sends, changes); // the others come after it
+        };
+        return;
+      }
+    }
   }
 
   #add(sends: IDBObjectStore, send: StoredSend, refuse: (reason: unknown) => void): void {
-    const kept: KeptSend = { ...send, order: ++this.#lastOrder };
+    this.#lastPlace = Math.max(this.#lastPlace + 1, Date.now());
+    const kept: KeptSend = { ...send, order: [this.#tab.name, this.#lastPlace] };
     let request: IDBRequest;
     try {
       request = sends.add(kept);
@@ -142,4 +212,12 @@ class DatabaseMedium implements Medium {
       `the database ${this.#database.name} was closed: another page deletes it or changes its version`,
     );
   }
+}
+
+function placeOf({ order }: KeptSend): number {
+  return typeof order === "number" ? order : order[1];
+}
+
+function sendOf({ order: _, ...send }: KeptSend): StoredSend {
+  return send;
 }

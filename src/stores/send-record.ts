@@ -3,9 +3,10 @@
  *
  *     4  CRC-32 of all that follows
  *     4  how many octets come after this
- *     1  kind: 1 a send with a text, 2 a send with octets, 3 a send is forgotten
+ *     1  kind: 1 a send with a text, 2 a send with octets, 3 a send is forgotten, 4 a send is parked, or parked no longer
  *     4  length of the head
- *        head, in JSON: [key, destination, headers, contentLength] of a send, [key] of one that is forgotten
+ *        head, in JSON: [key, destination, headers, contentLength] of a send, [key] of one that is forgotten or parked no
+ *        longer, [key, reason] of one that is parked
  *        body: the text in UTF-8, or the octets
  */
 import { InvalidStateError } from "../errors.js";
@@ -18,6 +19,7 @@ const MAX_LENGTH = 0xffffffff;
 const TEXT = 1;
 const OCTETS = 2;
 const FORGOTTEN = 3;
+const PARKED = 4;
 
 type Head = readonly [key: string, destination: string, headers: StoredSend["headers"], contentLength: boolean];
 
@@ -32,8 +34,10 @@ export interface SendRecord {
   readonly start: number;
   /** Where the next one begins. */
   readonly end: number;
-  /** The send that it keeps; `undefined` if it says that the send with the key is forgotten. */
+  /** The send that it keeps; `undefined` if it says something of the send with the key. */
   readonly send: (() => StoredSend) | undefined;
+  /** If it says that the send is parked: the reason; that it is parked no longer: nothing; `undefined` if it says neither. */
+  readonly mark: readonly [reason?: string] | undefined;
 }
 
 /**
@@ -51,6 +55,11 @@ export function encodeSend(send: StoredSend): Uint8Array {
 /** Write as a record that the send with this key is forgotten. */
 export function encodeForgotten(key: string): Uint8Array {
   return encode(FORGOTTEN, [key], new Uint8Array());
+}
+
+/** Write as a record that the send with this key is parked; without a reason, that it is parked no longer. */
+export function encodeParked(key: string, reason: string | undefined): Uint8Array {
+  return encode(PARKED, reason === undefined ? [key] : [key, reason], new Uint8Array());
 }
 
 function encode(kind: number, head: readonly unknown[], body: Uint8Array): Uint8Array {
@@ -91,7 +100,9 @@ export function readRecord(octets: Uint8Array, start: number): SendRecord | unde
     body: kind === TEXT ? decoder.decode(octets.subarray(body, end)) : octets.slice(body, end),
     contentLength: head[3],
   });
-  return { key: head[0], start, end, send: kind === FORGOTTEN ? undefined : send };
+  // A mark's head has at most one more, as `encodeParked` makes it.
+  const mark = kind === PARKED ? (head.slice(1) as [string?]) : undefined;
+  return { key: head[0], start, end, send: kind < FORGOTTEN ? send : undefined, mark };
 }
 
 /** Tell whether a whole record begins anywhere from `start` on. */
@@ -120,5 +131,5 @@ function endOf(view: DataView, start: number): number | undefined {
 }
 
 function isKind(kind: number): boolean {
-  return kind >= TEXT && kind <= FORGOTTEN;
+  return kind >= TEXT && kind <= PARKED;
 }

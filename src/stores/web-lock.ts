@@ -1,26 +1,25 @@
-import { InvalidStateError } from "../errors.js";
+/** Web Locks: names that one page or worker of an origin holds at a time, and lets go of when it ends, whatever way that is. */
 
-/**
- * Hold a name, so that no other page or worker of the origin has it. Resolves with what lets go of it.
- *
- * Without Web Locks, in a page that is not secure or in an old browser, it holds nothing and refuses nobody. Rejects with
- * an InvalidStateError when the name is held.
- */
-export async function holdWebLock(name: string): Promise<() => Promise<void>> {
+/** The Web Locks of this page or worker; `undefined` in a page that is not a secure context, and in Node. */
+export function webLocks(): LockManager | undefined {
   // The types know of no such pages, and not of Node.
-  const locks: LockManager | undefined = (globalThis.navigator as Navigator | undefined)?.locks;
-  if (locks === undefined) return async () => undefined;
+  return (globalThis.navigator as Navigator | undefined)?.locks;
+}
+
+/** Hold a name. Resolves with what lets go of it; with `undefined` if another one holds it. */
+export function holdWebLock(locks: LockManager, name: string): Promise<(() => Promise<void>) | undefined> {
   return new Promise((resolve, reject) => {
-    let end: () => void = () => undefined;
-    const held = new Promise<void>((release) => (end = release));
-    const ended = locks.request(name, { ifAvailable: true }, (lock) => {
-      if (lock === null)
-        throw new InvalidStateError(`${name} is open in another page or worker, or in this one, already`);
-      resolve(() => {
-        end();
-        return ended;
+    const ended: Promise<unknown> = locks.request(name, { ifAvailable: true }, (lock) => {
+      if (lock === null) {
+        resolve(undefined);
+        return undefined;
+      }
+      return new Promise<void>((end) => {
+        resolve(async () => {
+          end();
+          await ended;
+        });
       });
-      return held;
     });
     ended.catch(reject);
   });

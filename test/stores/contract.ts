@@ -56,7 +56,12 @@ const AWKWARD: readonly StoredSend[] = [
   }),
 ];
 
-export function contract(name: string, makePlace: () => Promise<Place>, options: { numRuns: number }): void {
+/** `isShared`: several may have it open at a time, each with its own sends. */
+export function contract(
+  name: string,
+  makePlace: () => Promise<Place>,
+  options: { numRuns: number; isShared?: boolean },
+): void {
   describe(`${name} as a store`, () => {
     test("is empty at first", async () => {
       await using place = await makePlace();
@@ -188,26 +193,76 @@ export function contract(name: string, makePlace: () => Promise<Place>, options:
       expect(await contentsOf(place.store())).toEqual([]);
     });
 
-    test("has one owner at a time", async () => {
+    test("gives parked sends with their reason, until they are parked no longer", async () => {
       await using place = await makePlace();
       const first = place.store();
       await first.open();
-      const second = place.store();
-      await expect(second.open()).rejects.toBeInstanceOf(InvalidStateError);
-      await expect(first.open()).rejects.toThrow(/ is open already$/);
-      await first.add(send("a"));
+      const octets = new Uint8Array([0, 255]);
+      for (const key of ["a", "b", "c", "d"]) await first.add(send(key));
+      await first.add(send("e", { body: octets, headers: [["x", "é"]] }));
+      await first.park("b", "no\n\0 é 😀 \uD800");
+      await first.park("e", "");
+      await first.park("d", "one");
+      await first.park("d", "two");
       await first.close();
-      expect(keysOf(await contentsOf(second))).toEqual(["a"]);
+      const second = place.store();
+      const parked = { ...send("e", { body: octets, headers: [["x", "é"]] }), parked: "" };
+      expect(await second.open()).toEqual([
+        send("a"),
+        { ...send("b"), parked: "no\n\0 é 😀 \uD800" },
+        send("c"),
+        { ...send("d"), parked: "two" },
+        parked,
+      ]);
+      await second.park("b");
+      await second.park("c"); // it was not
+      await second.delete("d");
+      await second.close();
+      const third = await contentsOf(place.store());
+      expect(third).toEqual([send("a"), send("b"), send("c"), parked]);
+      for (const one of third.slice(0, 3)) expect(one).not.toHaveProperty("parked");
     });
 
-    test("is opened by one of those who try at the same time", async () => {
+    test("does not mind the parking of what is not there, and parks nothing that is added later", async () => {
       await using place = await makePlace();
-      const stores = [place.store(), place.store(), place.store()];
-      const opened = await Promise.allSettled(stores.map((store) => store.open()));
-      expect(opened.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected", "rejected"]);
-      await Promise.all(stores.map((store) => store.close()));
-      expect(await contentsOf(place.store())).toEqual([]);
+      const store = place.store();
+      await store.open();
+      await store.park("a", "no");
+      await Promise.all([
+        store.add(send("b")),
+        store.park("b", "no"),
+        store.delete("b"),
+        store.add(send("a")),
+        store.add(send("b")),
+        store.park("c"),
+      ]);
+      await store.close();
+      await expect(store.park("a", "no")).rejects.toBeInstanceOf(InvalidStateError);
+      expect(await contentsOf(place.store())).toEqual([send("a"), send("b")]);
     });
+
+    if (options.isShared !== true) {
+      test("has one owner at a time", async () => {
+        await using place = await makePlace();
+        const first = place.store();
+        await first.open();
+        const second = place.store();
+        await expect(second.open()).rejects.toBeInstanceOf(InvalidStateError);
+        await expect(first.open()).rejects.toThrow(/ is open already$/);
+        await first.add(send("a"));
+        await first.close();
+        expect(keysOf(await contentsOf(second))).toEqual(["a"]);
+      });
+
+      test("is opened by one of those who try at the same time", async () => {
+        await using place = await makePlace();
+        const stores = [place.store(), place.store(), place.store()];
+        const opened = await Promise.allSettled(stores.map((store) => store.open()));
+        expect(opened.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected", "rejected"]);
+        await Promise.all(stores.map((store) => store.close()));
+        expect(await contentsOf(place.store())).toEqual([]);
+      });
+    }
 
     test("keeps 10,000 sends, in order", async () => {
       await using place = await makePlace();
@@ -226,6 +281,14 @@ export function contract(name: string, makePlace: () => Promise<Place>, options:
       const step = fc.oneof(
         { weight: 6, arbitrary: fc.record({ call: fc.constant("add" as const), key, body }) },
         { weight: 5, arbitrary: fc.record({ call: fc.constant("delete" as const), key }) },
+        {
+          weight: 3,
+          arbitrary: fc.record({
+            call: fc.constant("park" as const),
+            key,
+            reason: fc.option(fc.string(), { nil: undefined }),
+          }),
+        },
         { weight: 2, arbitrary: fc.constant({ call: "wait" as const }) },
         { weight: 1, arbitrary: fc.constant({ call: "reopen" as const }) },
       );
@@ -248,6 +311,14 @@ export function contract(name: string, makePlace: () => Promise<Place>, options:
                 calls.push(store.delete(given.key));
                 model.delete(given.key);
                 break;
+              case "park": {
+                calls.push(store.park(given.key, given.reason));
+                const { parked: _, ...kept } = model.get(given.key) ?? send("none");
+                const { reason } = given;
+                if (model.has(given.key))
+                  model.set(given.key, reason === undefined ? kept : { ...kept, parked: reason });
+                break;
+              }
               case "wait":
                 await Promise.all(calls);
                 calls = [];

@@ -16,6 +16,8 @@ export class Keeping {
   /** The bodies that came, session by session. */
   readonly sent: string[][] = [];
   readonly told: Status[] = [];
+  /** Note no more what is told. */
+  readonly listenNoMore: () => void;
   #sends: ClientFrame[] = [];
 
   constructor(options: ClientOptions = {}, { onFrame, ...script }: ScriptOptions = {}) {
@@ -33,7 +35,7 @@ export class Keeping {
       delivery: "at-least-once",
       ...options,
     });
-    this.client.onStatus((status) => this.told.push(status));
+    this.listenNoMore = this.client.onStatus((status) => this.told.push(status));
   }
 
   /** What came in this session. */

@@ -2,7 +2,7 @@
 import { type Deferred, deferred } from "../../src/internal/deferred.js";
 import type { SendStore, StoredSend } from "../../src/store.js";
 
-type Call = "open" | "add" | "delete" | "close";
+type Call = "open" | "add" | "delete" | "park" | "close";
 
 /** Keeps sends in memory, where a crash of a client leaves them; slow, and failing, when a test says so. */
 export class ScriptedStore implements SendStore {
@@ -16,6 +16,7 @@ export class ScriptedStore implements SendStore {
   readonly slow = new Set<Call>();
   #held: Deferred<void>[] = [];
   #isOpen = false;
+  #found: ((sends: readonly StoredSend[]) => void) | undefined;
   readonly #bodies = new Map<string, string>();
 
   constructor(...bodies: readonly string[]) {
@@ -27,10 +28,18 @@ export class ScriptedStore implements SendStore {
     return [...this.kept.values()].map(textOf);
   }
 
-  async open(): Promise<readonly StoredSend[]> {
+  /** The bodies that are parked, with the reasons. */
+  get parked(): (readonly [body: string, reason: string])[] {
+    return [...this.kept.values()].flatMap((send) =>
+      send.parked === undefined ? [] : [[textOf(send), send.parked] as const],
+    );
+  }
+
+  async open(found?: (sends: readonly StoredSend[]) => void): Promise<readonly StoredSend[]> {
     if (this.#isOpen) throw new Error("the store is open");
     await this.#call("open", "open");
     this.#isOpen = true;
+    this.#found = found;
     return [...this.kept.values()];
   }
 
@@ -46,9 +55,22 @@ export class ScriptedStore implements SendStore {
     this.kept.delete(key);
   }
 
+  async park(key: string, reason?: string): Promise<void> {
+    await this.#call("park", `${reason === undefined ? "unpark" : "park"} ${this.#bodies.get(key) ?? key}`);
+    const { parked: _, ...send } = this.kept.get(key) ?? { ...PLAIN, key, body: "" };
+    if (this.kept.has(key)) this.kept.set(key, reason === undefined ? send : { ...send, parked: reason });
+  }
+
   async close(): Promise<void> {
     await this.#call("close", "close");
     this.#isOpen = false;
+  }
+
+  /** Another process or page has left these messages, and they are this store's from now on. */
+  find(...bodies: readonly string[]): void {
+    const sends = bodies.map((body) => ({ ...PLAIN, key: `found-${body}`, body }));
+    for (const send of sends) this.#keep(send);
+    this.#found?.(sends);
   }
 
   /** Let the calls go on that are held, and be slow no more. */

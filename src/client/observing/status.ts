@@ -168,14 +168,17 @@ export interface HeartBeatMissedStatus {
 }
 
 /**
- * A message that the outbox's store kept from an earlier run, and that no call waits for, will not be sent: the broker refuses it, or the
- * session's version cannot express it. Without a listener it becomes an unhandled rejection.
+ * A message that the outbox's store kept from an earlier run, and that no call waits for, is not sent any more: the broker refuses it, or
+ * the session's version cannot express it. It stays in the store, and is reported again whenever that is opened, until the program
+ * retries or discards it: see {@link Client.unsentMessages}.
  */
 export interface UnsentMessageStatus {
   /** Tells this status from the others. */
   readonly type: "unsent-message";
-  /** What went wrong. */
+  /** Why; at a later start a ConnectionLostError whose message tells it. */
   readonly error: unknown;
+  /** Its key, for {@link Client.retryUnsent} and {@link Client.discardUnsent}. */
+  readonly key: string;
   /** The destination that it concerns. */
   readonly destination: string;
 }

@@ -66,8 +66,9 @@ export function expiredError(entry: Entry): ReceiptTimeoutError {
 
 /** The error of a message when there will be no more session. `isDurable`: there is a store. */
 export function lostError(entry: Entry, isDurable: boolean, reason: StompError | undefined): ConnectionLostError {
-  const { isKept, wasSent } = entry;
-  const outcome = isDurable && isKept ? "kept" : wasSent ? "unknown" : "not-sent";
+  const { isKept, keeping, wasSent } = entry;
+  // What a store has not answered for may be in it, and then goes out later.
+  const outcome = isDurable && isKept ? "kept" : wasSent || keeping !== undefined ? "unknown" : "not-sent";
   const why = reason?.message ?? "the client has disconnected";
   const cause = reason === undefined ? {} : { cause: reason };
   return new ConnectionLostError(`${nameOf(frameOf(entry))} was not confirmed: ${why}`, outcome, cause);

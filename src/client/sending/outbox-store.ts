@@ -5,7 +5,7 @@ const DONE = Promise.resolve();
 
 /** What an opened store tells its outbox. */
 export interface OutboxStoreHost {
-  /** It is open, and kept this from earlier. */
+  /** It is open, and kept this from earlier; or it is open already, and has taken this over. */
   opened(kept: readonly StoredSend[]): void;
   /** It could not be opened. */
   failed(error: unknown): void;
@@ -48,19 +48,17 @@ export class OutboxStore {
   open(): void {
     const store = this.#store;
     if (store === undefined || this.#opening !== undefined) return;
-    const opening = this.#closing
-      .then(() => store.open())
-      .then(
-        (kept) => {
-          if (this.#opening !== opening) return; // it is being closed
-          this.#isOpen = true;
-          this.#host.opened(kept);
-        },
-        (error: unknown) => {
-          if (this.#opening === opening) this.#opening = undefined;
-          this.#host.failed(error);
-        },
-      );
+    const opened = (kept: readonly StoredSend[]): void => {
+      if (this.#opening !== opening) return; // it is being closed
+      this.#isOpen = true;
+      this.#host.opened(kept);
+    };
+    const opening: Promise<void> = this.#closing
+      .then(() => store.open(opened))
+      .then(opened, (error: unknown) => {
+        if (this.#opening === opening) this.#opening = undefined;
+        this.#host.failed(error);
+      });
     this.#opening = opening;
   }
 
@@ -70,28 +68,30 @@ export class OutboxStore {
   }
 
   /** Forget a message, if need be after it is `kept`. Resolves when that would survive a crash. */
-  delete(key: string, kept: Promise<void> | undefined): Promise<void> {
+  delete(key: string, kept?: Promise<void>): Promise<void> {
     return this.#call(async (store) => {
       if (kept !== undefined) await kept;
       await store.delete(key);
     });
   }
 
-  /** Let go of it, when what is under way is done. Never rejects. */
-  async close(): Promise<void> {
+  /** Park a message, or without a reason park it no longer. Resolves when that would survive a crash. */
+  park(key: string, reason?: string): Promise<void> {
+    return this.#call(async (store) => store.park(key, reason));
+  }
+
+  /** Let go of it, when what is under way is done. Never rejects; may take for ever. */
+  close(): Promise<void> {
     const opening = this.#opening;
     if (opening !== undefined) {
       this.#opening = undefined;
       this.#isOpen = false;
-      this.#closing = this.#close(opening);
+      this.#closing = opening
+        .then(() => Promise.allSettled(this.#calls))
+        .then(() => this.#store?.close())
+        .catch(() => undefined);
     }
-    await this.#closing;
-  }
-
-  async #close(opening: Promise<void>): Promise<void> {
-    await opening;
-    await Promise.allSettled(this.#calls);
-    await this.#store?.close();
+    return this.#closing;
   }
 
   #call(ask: (store: SendStore) => Promise<void>): Promise<void> {

@@ -1,6 +1,7 @@
 /** The outbox: messages that are kept until the broker has confirmed them, and sent again in the next session. */
 import { OutboxFullError, type ServerError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
+import { type Deferred, deferred } from "../../internal/deferred.js";
 import { LinkedList } from "../../internal/linked-list.js";
 import { onAbort } from "../../internal/on-abort.js";
 import { randomName } from "../../internal/random-name.js";
@@ -12,12 +13,19 @@ import { nameOf } from "../connection/outgoing.js";
 import { type Entry, type EntryWait, expiredError, frameOf, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
 import { OutboxStore } from "./outbox-store.js";
 import { OutboxWindow } from "./outbox-window.js";
+import { ParkedMessages } from "./parked-messages.js";
+
+/** How many messages may be parked before no new ones are taken; and as many bytes as the outbox may hold. */
+const MOST_PARKED = 10_000;
 
 /**
  * Sends at least once. A message waits for room, goes into the store, then to the broker, and is forgotten with its
- * RECEIPT. After a lost connection all that is not confirmed is sent again, in order.
+ * RECEIPT. After a lost connection all that is not confirmed is sent again, in order. What the store has is forgotten only with
+ * a RECEIPT or a rejection that somebody gets: otherwise a message that is given up is parked.
  */
 export class Outbox implements SessionPart {
+  /** Those that are given up, and that nobody waits for. */
+  readonly parked: ParkedMessages;
   readonly #context: ClientContext;
   readonly #store: OutboxStore;
   readonly #window: OutboxWindow;
@@ -26,8 +34,15 @@ export class Outbox implements SessionPart {
   /** Those that are inside, and not in flight: they come after those that are. */
   readonly #unsent = new LinkedList<Entry>();
   readonly #deadlines = new Deadlines<Entry>((entry) => {
-    this.#expire(entry);
+    this.#fail(entry, expiredError(entry));
   });
+  /** How long the store may take to close. */
+  readonly #patience = new Deadlines<Deferred<void>>((late) => {
+    for (const entry of [...this.#unsent]) if (entry.keeping !== undefined) this.#lose(entry, true);
+    late.resolve();
+  });
+  /** Why there was no session to come. */
+  #lost: StompError | undefined;
   /** What no other process or page begins its keys with. */
   readonly #name = randomName();
   /** Octets of what is inside. */
@@ -44,6 +59,16 @@ export class Outbox implements SessionPart {
       },
       failed: (error) => {
         this.#openFailed(error);
+      },
+    });
+    this.parked = new ParkedMessages({
+      status: context.status,
+      store: this.#store,
+      restore: (messages) => {
+        this.#restore(messages);
+      },
+      goOn: () => {
+        this.#goOn();
       },
     });
     this.#window = new OutboxWindow({
@@ -111,11 +136,14 @@ export class Outbox implements SessionPart {
     this.ended(reason);
   }
 
-  /** There will be no session: calls that wait reject. What a store keeps stays there, and is sent if there is a session after all. */
+  /** There will be no session: calls that wait reject. What a store keeps stays there, and comes back when it is opened again. */
   ended(reason: StompError | undefined): void {
+    this.#lost = reason;
     this.#window.interrupted(undefined);
-    for (const entry of [...this.#unsent, ...this.#waiting]) this.#lose(entry, reason);
+    for (const entry of [...this.#unsent, ...this.#waiting]) this.#lose(entry, false);
+    this.parked.clear();
     for (const over of this.#whenEmpty.splice(0)) over();
+    void this.close(this.#context.options.disconnectTimeout);
   }
 
   /** Resolves when everything is confirmed, or when there will be no session. */
@@ -126,10 +154,13 @@ export class Outbox implements SessionPart {
     });
   }
 
-  /** Let go of the store, after {@link ended}. What is in it comes back when it is opened again. */
-  async close(): Promise<void> {
-    await this.#store.close();
-    for (const entry of [...this.#unsent]) if (entry.waiter === undefined) this.#takeOut(entry, undefined);
+  /** Let go of the store. Resolves when that is done, or after `most` ms: a store may hang. The next `open` waits for it. */
+  async close(most: number): Promise<void> {
+    const late = deferred();
+    this.#patience.clear();
+    this.#patience.set(late, most);
+    await Promise.race([this.#store.close(), late.promise]);
+    this.#patience.delete(late);
   }
 
   get #isEmpty(): boolean {
@@ -138,7 +169,9 @@ export class Outbox implements SessionPart {
 
   #hasRoom({ size }: Entry): boolean {
     const { bytes, messages } = this.#context.options.outbox;
-    return this.size < messages && this.#bytes + size <= bytes;
+    // Parked messages take no room, but the store must not grow without end.
+    const isCrowded = this.parked.size >= MOST_PARKED || this.parked.bytes > bytes;
+    return !isCrowded && this.size < messages && this.#bytes + size <= bytes;
   }
 
   #checkMayWait(entry: Entry): void {
@@ -147,8 +180,9 @@ export class Outbox implements SessionPart {
     const { bytes, messages, whenFull } = this.#context.options.outbox;
     if (size > bytes) throw new OutboxFullError(`${what} has ${size} bytes, the outbox takes ${bytes}`);
     if (whenFull === "wait") return;
+    const unsent = this.parked.size > 0 ? `, and ${this.parked.size} unsent ones of ${this.parked.bytes} bytes` : "";
     throw new OutboxFullError(
-      `${what} does not fit: the outbox has ${this.size} messages of ${this.#bytes} bytes, its limits are ${messages} and ${bytes}`,
+      `${what} does not fit: the outbox has ${this.size} messages of ${this.#bytes} bytes${unsent}, its limits are ${messages} and ${bytes}`,
     );
   }
 
@@ -189,12 +223,15 @@ export class Outbox implements SessionPart {
   /** What an earlier process or page left goes first; what was sent since is kept now. */
   #opened(kept: readonly StoredSend[]): void {
     const since = [...this.#unsent];
-    const known = new Set(since.map(({ send }) => send.key));
-    const entries = kept.filter(({ key }) => !known.has(key));
-    this.#putBack(entries.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
-    for (const { body } of entries) this.#bytes += body.length;
-    for (const entry of since) if (!entry.isKept) this.#keep(entry);
+    this.#restore(kept.filter(({ parked }) => parked === undefined));
+    for (const entry of since) if (!entry.isKept && entry.keeping === undefined) this.#keep(entry);
+    for (const { parked, ...send } of kept) if (parked !== undefined) this.parked.add({ ...send, parked });
     this.#goOn();
+  }
+
+  #restore(sends: readonly StoredSend[]): void {
+    this.#putBack(sends.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
+    for (const { body } of sends) this.#bytes += body.length;
   }
 
   /** What the store does not have is not sent: it could be lost. */
@@ -222,17 +259,13 @@ export class Outbox implements SessionPart {
     }
   }
 
-  #expire(entry: Entry): void {
-    this.#fail(entry, expiredError(entry));
-  }
-
   /** The end of a message, which its signal may bring about. */
   #untilAborted(entry: Entry): Promise<void> {
     const { signal } = entry.wait;
     const confirmed = entry.waiter?.promise ?? Promise.resolve();
     if (signal === undefined) return confirmed;
     const unlisten = onAbort(signal, () => {
-      this.#fail(entry, signal.reason);
+      if (entry.waiter !== undefined) this.#fail(entry, signal.reason);
     });
     return confirmed.finally(unlisten);
   }
@@ -244,32 +277,35 @@ export class Outbox implements SessionPart {
   }
 
   #fail(entry: Entry, error: unknown): void {
-    if (entry.state === "over") return;
-    this.#forget(entry, error);
-    const { status } = this.#context;
-    if (entry.waiter !== undefined) entry.waiter.reject(error);
-    else status.tellError(error, { type: "unsent-message", error, destination: entry.send.destination });
+    const { send, state, waiter } = entry;
+    if (state === "over") return;
+    if (waiter !== undefined) {
+      this.#forget(entry, error);
+      waiter.reject(error);
+    } else {
+      this.#takeOut(entry, error);
+      this.#tellFailure(this.parked.park(send, error));
+    }
     // Not at once: others that the same time-out or signal concerns are not to be sent in its place.
     queueMicrotask(() => {
       this.#goOn();
     });
   }
 
-  /** Tell whoever waits for a message that there will be no session, once it is known whether the store has it. */
-  #lose(entry: Entry, reason: StompError | undefined): void {
-    if (entry.keeping !== undefined) {
-      void entry.keeping.then(() => {
-        this.#lose(entry, reason);
+  /** Tell whoever waits for a message that there will be no session, once it is known whether the store has it, or that takes too long. */
+  #lose(entry: Entry, isLate: boolean): void {
+    const { keeping, state, waiter } = entry;
+    if (keeping !== undefined && !isLate) {
+      void keeping.then(() => {
+        this.#lose(entry, isLate);
       });
       return;
     }
-    const { waiter } = entry;
-    if (entry.state === "over" || waiter === undefined) return;
-    const error = lostError(entry, this.#store.isDurable, reason);
+    if (state === "over") return;
+    const error = lostError(entry, this.#store.isDurable, this.#lost);
     entry.waiter = undefined;
-    this.#deadlines.delete(entry);
-    if (error.outcome !== "kept") this.#takeOut(entry, error);
-    waiter.reject(error);
+    this.#takeOut(entry, error);
+    waiter?.reject(error);
   }
 
   /** Neither the client nor the store is to have it any longer. */
@@ -277,7 +313,11 @@ export class Outbox implements SessionPart {
     const { isKept, keeping, send } = entry;
     this.#takeOut(entry, reason);
     if (!isKept && keeping === undefined) return;
-    this.#store.delete(send.key, keeping).catch((error: unknown) => {
+    this.#tellFailure(this.#store.delete(send.key, keeping));
+  }
+
+  #tellFailure(change: Promise<void>): void {
+    change.catch((error: unknown) => {
       this.#context.status.tellError(error, { type: "store-error", error });
     });
   }

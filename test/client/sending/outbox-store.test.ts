@@ -170,6 +170,7 @@ describe("a store that cannot be opened", () => {
       },
       add: () => Promise.resolve(),
       delete: () => Promise.resolve(),
+      park: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
     const kept = await keeping({ outbox: { store } });
@@ -243,7 +244,7 @@ describe("a message that is given up", () => {
 });
 
 describe("a message of an earlier process", () => {
-  test("that the broker refuses is told by status, and forgotten", async () => {
+  test("that the broker refuses is told by status, and parked", async () => {
     const store = new ScriptedStore("poison", "a");
     const kept = new Keeping(
       { outbox: { store } },
@@ -259,13 +260,19 @@ describe("a message of an earlier process", () => {
     for (let i = 0; i < 5; i++) await kept.again();
     const told = kept.told.filter(({ type }) => type === "unsent-message");
     expect(told).toEqual([
-      { type: "unsent-message", error: expect.any(ServerError) as unknown, destination: "/queue/a" },
+      {
+        type: "unsent-message",
+        error: expect.any(ServerError) as unknown,
+        key: "earlier-poison",
+        destination: "/queue/a",
+      },
     ]);
-    expect(store.bodies).toEqual([]);
+    expect(store.parked).toEqual([["poison", "ACCESS_REFUSED"]]);
+    expect(store.bodies).toEqual(["poison"]);
     await kept.client.disconnect();
   });
 
-  test("that this session's version cannot express is told by status, and forgotten", async () => {
+  test("that this session's version cannot express is told by status, and parked", async () => {
     const store = new ScriptedStore();
     const wrong = { key: "k", destination: "/queue/b", headers: [["a", "two\nlines"]], body: "", contentLength: true };
     store.kept.set("k", wrong as never);
@@ -277,9 +284,10 @@ describe("a message of an earlier process", () => {
     expect(kept.told.at(-1)).toMatchObject({
       type: "unsent-message",
       error: { message: 'header "a" has a line feed, which cannot be escaped here' },
+      key: "k",
       destination: "/queue/b",
     });
-    expect(store.bodies).toEqual([]);
+    expect(store.parked).toEqual([["", 'header "a" has a line feed, which cannot be escaped here']]);
     await kept.client.disconnect();
   });
 });
@@ -345,7 +353,7 @@ describe("when there is no session to come", () => {
     const sent = failure(kept.client.send("/queue/a", "1"));
     let isOver = false;
     const disconnecting = kept.client.disconnect({ timeout: 100 }).then(() => (isOver = true));
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(95); // the session has ended, and the store has some time left
     await settled();
     expect(kept.client.state).toBe("disconnected");
     expect(isOver).toBe(false);
@@ -371,7 +379,7 @@ describe("when there is no session to come", () => {
     store.faults.set("add", fault);
     const sent = failure(kept.client.send("/queue/a", "1"));
     const disconnecting = kept.client.disconnect({ timeout: 100 });
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(95);
     store.release();
     await disconnecting;
     expect(await sent).toBe(fault);
@@ -387,6 +395,7 @@ describe("when there is no session to come", () => {
     expect(await sent).toMatchObject({ outcome: "not-sent" });
     store.release();
     await disconnecting;
+    await settled();
     expect(store.calls).toEqual(["open", "close"]);
     expect(kept.client.metrics().outboxMessages).toBe(0);
     expect(store.bodies).toEqual(["a"]);
@@ -403,7 +412,7 @@ describe("when there is no session to come", () => {
     await settled();
     expect(kept.sent).toEqual([["1"], ["1"]]);
     await kept.confirm("1");
-    expect(store.calls).toEqual(["open", "add 1", "delete 1"]);
+    expect(store.calls).toEqual(["open", "add 1", "close", "open", "delete 1"]);
     await kept.client.disconnect();
   });
 

@@ -1,0 +1,109 @@
+/** The messages of an outbox that are parked: in the store, and not sent any more. */
+import { ConnectionLostError, InvalidStateError } from "../../errors.js";
+import type { StoredSend } from "../../store.js";
+import type { StatusListeners } from "../observing/status-listeners.js";
+import type { OutboxStore } from "./outbox-store.js";
+
+/** A message that stays in the outbox's store unsent, until the program retries or discards it. */
+export interface UnsentMessage extends StoredSend {
+  /** Why it is not sent. */
+  readonly parked: string;
+}
+
+/** What {@link ParkedMessages} need of their outbox. */
+export interface ParkedMessagesHost {
+  readonly status: StatusListeners;
+  readonly store: OutboxStore;
+  /** Send these after all. */
+  restore(messages: readonly StoredSend[]): void;
+  /** There is more room. */
+  goOn(): void;
+}
+
+/** How much of a reason is stored: brokers send megabytes. */
+const LONGEST_REASON = 1000;
+
+/** The messages that are parked. */
+export class ParkedMessages {
+  readonly #host: ParkedMessagesHost;
+  readonly #messages = new Map<string, UnsentMessage>();
+  /** The length of their bodies. */
+  bytes = 0;
+
+  constructor(host: ParkedMessagesHost) {
+    this.#host = host;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#messages.size;
+  }
+
+  /** Park a message because of an error that nobody else gets. Resolves when that would survive a crash. */
+  park(send: StoredSend, error: unknown): Promise<void> {
+    const reason = String((error as Error | undefined)?.message ?? error).slice(0, LONGEST_REASON); // it may be anything
+    const done = this.#host.store.park(send.key, reason); // first: a listener may retry it
+    this.add({ ...send, parked: reason }, error);
+    return done;
+  }
+
+  /**
+   * A message is parked. Where nobody listens, that is no unhandled rejection: what a broker refuses would end the process at each
+   * start.
+   */
+  add(
+    message: UnsentMessage,
+    error: unknown = new ConnectionLostError(`not sent in an earlier session: ${message.parked}`, "kept"),
+  ): void {
+    const { key, destination, body, parked } = message;
+    const { status } = this.#host;
+    this.#messages.set(key, message);
+    this.bytes += body.length;
+    if (status.areThere) status.tell({ type: "unsent-message", error, key, destination });
+    else if (this.size === 1) {
+      const what = JSON.stringify(`${destination}: ${parked.slice(0, 200)}`); // without control characters
+      // eslint-disable-next-line no-console -- nobody listens, and it must not get lost
+      console.warn(`stompede: a message stays unsent, ${what}; see unsentMessages(), and listen with onStatus()`);
+    }
+  }
+
+  /** The one with that key, or all. @throws InvalidStateError if there is none with that key. */
+  choose(key?: string): readonly UnsentMessage[] {
+    if (key === undefined) return [...this.#messages.values()];
+    const message = this.#messages.get(key);
+    if (message === undefined) throw new InvalidStateError(`no unsent message has the key ${JSON.stringify(key)}`);
+    return [message];
+  }
+
+  /** See {@link BaseClient.retryUnsent}. */
+  async retry(key?: string): Promise<void> {
+    const messages = this.choose(key);
+    this.#host.restore(messages);
+    const done = messages.map((message) => {
+      this.#remove(message);
+      return this.#host.store.park(message.key);
+    });
+    this.#host.goOn();
+    await Promise.all(done);
+  }
+
+  /** See {@link BaseClient.discardUnsent}. */
+  async discard(key?: string): Promise<void> {
+    const forget = async (message: UnsentMessage): Promise<void> => {
+      await this.#host.store.delete(message.key);
+      this.#remove(message);
+      this.#host.goOn();
+    };
+    await Promise.all(this.choose(key).map(forget));
+  }
+
+  /** The store is let go of. */
+  clear(): void {
+    this.#messages.clear();
+    this.bytes = 0;
+  }
+
+  #remove({ key, body }: UnsentMessage): void {
+    if (this.#messages.delete(key)) this.bytes -= body.length;
+  }
+}
