@@ -88,6 +88,61 @@ test("a page that crashes loses nothing that its outbox has", async ({ context }
   await expect.poll(() => second.evaluate("kept()")).toBe(0);
 });
 
+test("two pages send with one store, and what one leaves goes out from the other by itself", async ({ context }) => {
+  await using broker = await startBroker();
+  await using server = await servePage(
+    pageOf(`
+      const url = new URLSearchParams(location.search).get("broker");
+      const client = new Client(url, {
+        delivery: "at-least-once",
+        retryFirstConnect: true,
+        reconnect: exponentialBackoff({ initial: 100, max: 100 }),
+        outbox: { store: indexedDbStore("tabs") },
+      });
+      client.connect();
+      globalThis.client = client;
+      globalThis.count = () => new Promise((resolve) => {
+        const request = indexedDB.open("stompede-tabs", 1);
+        request.onsuccess = () => {
+          const count = request.result.transaction("sends").objectStore("sends").count();
+          count.onsuccess = () => { request.result.close(); resolve(count.result); };
+        };
+      });`),
+  );
+  await using subscriber = await connect(broker.tcp);
+  const subscription = await subscriber.subscribe("/queue/orders", { receipt: true });
+  const bodies = async (count: number): Promise<(string | undefined)[]> => {
+    const all: (string | undefined)[] = [];
+    for (let i = 0; i < count; i++) all.push((await subscription.next()).value?.text());
+    return all;
+  };
+  const open = async (url: string): Promise<Page> => {
+    const page = await context.newPage();
+    await page.goto(`${server.url}?broker=${url}`);
+    return page;
+  };
+  const stays = await open(broker.ws);
+  await expect.poll(() => stays.evaluate("client.state")).toBe("connected");
+  await stays.evaluate(`client.send("/queue/orders", "zero")`); // the database is made
+  expect(await bodies(1)).toEqual(["zero"]);
+  for (const end of ["closed", "crashed", "gone elsewhere"]) {
+    const ends = await open("ws://127.0.0.1:9/ws"); // nobody listens there
+    await ends.evaluate(`["one", "two"].forEach((body) => client.send("/queue/orders", body).catch(() => undefined))`);
+    await expect.poll(() => ends.evaluate("count()")).toBe(2);
+    await stays.evaluate(`client.send("/queue/orders", "three")`); // while the other one lives
+    expect(await bodies(1)).toEqual(["three"]);
+    if (end === "crashed") {
+      const devTools = await context.newCDPSession(ends);
+      const crashed = ends.waitForEvent("crash");
+      void devTools.send("Page.crash").catch(() => undefined); // it never answers
+      await crashed;
+    }
+    await (end === "gone elsewhere" ? ends.goto("about:blank") : ends.close());
+    expect(await bodies(2)).toEqual(["one", "two"]);
+    await expect.poll(() => stays.evaluate("count()")).toBe(0);
+  }
+});
+
 for (const [title, headers] of [
   ["by a worker", {}],
   ["without one, where a policy forbids workers", { "content-security-policy": "worker-src 'none'" }],

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InvalidStateError } from "../../src/errors.js";
@@ -118,6 +119,105 @@ describe("the store of another process", () => {
     await expect(place.store().open()).rejects.toEqual(
       new InvalidStateError(`the store in ${place.folder} is open in this process (${process.pid}) already`),
     );
+  });
+});
+
+describe("the store of a worker thread", () => {
+  /** Run a script with an open `store` in a thread of this process; it says `open` when that is done, and more if it likes. */
+  async function startWorker(folder: string, script = ""): Promise<Worker> {
+    const file = join(built, `worker-${++workers}.mjs`);
+    await writeFile(
+      file,
+      `import { parentPort, workerData } from "node:worker_threads";
+      import { fileStore } from "./file.mjs";
+      const store = fileStore(workerData);
+      await store.open();
+      parentPort.on("message", () => process.exit());
+      parentPort.postMessage("open");
+      ${script}`,
+    );
+    const worker = new Worker(file, { workerData: folder });
+    const [message] = (await once(worker, "message")) as [string];
+    expect(message).toBe("open");
+    return worker;
+  }
+  let workers = 0;
+  const isTold = existsSync("/proc/thread-self");
+
+  test("is refused to the others while that lives, busy or not, also to those of other processes", async () => {
+    await using place = await placeInFiles();
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    const worker = await startWorker(
+      place.folder,
+      `parentPort.on("message", () => undefined);
+      parentPort.once("message", (gate) => Atomics.wait(gate, 0, 0));`,
+    );
+    try {
+      const error = new InvalidStateError(
+        `the store in ${place.folder} is open in this process (${process.pid}) already`,
+      );
+      await expect(place.store().open()).rejects.toEqual(error);
+      await expect(startWorker(place.folder)).rejects.toMatchObject({ message: error.message });
+      const other = join(built, "other.mjs");
+      await writeFile(
+        other,
+        `import { fileStore } from "./file.mjs";
+        await fileStore(process.argv[2]).open().catch(({ message }) => console.log(message));`,
+      );
+      await using child = await start(process.execPath, [other, place.folder]);
+      expect(await child.lines.next()).toMatchObject({
+        value: `the store in ${place.folder} is open in process ${process.pid} already`,
+      });
+    } finally {
+      Atomics.store(gate, 0, 1);
+      await worker.terminate();
+    }
+  });
+
+  test.for(["is terminated", "ends by itself", "throws"])("is taken over when that %s", async (end, { skip }) => {
+    skip(!isTold, "the system does not tell what became of a thread");
+    await using place = await placeInFiles();
+    for (let round = 0; round < 3; round++) {
+      const more = end === "throws" ? `setTimeout(() => { throw new Error("made up"); });` : "";
+      const worker = await startWorker(place.folder, `await store.add(${JSON.stringify(send(`${round}`))}); ${more}`);
+      worker.on("error", () => undefined);
+      const ended = once(worker, "exit").catch(() => once(worker, "exit"));
+      if (end === "is terminated") await worker.terminate();
+      else if (end === "ends by itself") worker.postMessage("exit");
+      await ended;
+    }
+    const store = place.store();
+    await store.open();
+    expect(await readdir(place.folder)).toEqual([expect.stringMatching(`^lock-${process.pid}-`), "sends.log"]);
+    await store.close();
+    expect(await readdir(place.folder)).toEqual(["sends.log"]);
+  });
+
+  test("is taken over by another thread, and is closed by its own", async ({ skip }) => {
+    skip(!isTold, "the system does not tell what became of a thread");
+    await using place = await placeInFiles();
+    const first = await startWorker(place.folder);
+    await first.terminate();
+    const second = await startWorker(place.folder);
+    await expect(place.store().open()).rejects.toBeInstanceOf(InvalidStateError);
+    await second.terminate();
+    const third = await startWorker(place.folder, `await store.close(); parentPort.postMessage("closed");`);
+    await once(third, "message");
+    expect(await contentsOf(place.store())).toEqual([]);
+    await third.terminate();
+  });
+
+  test("is not this thread's, though another has its number by now", async ({ skip }) => {
+    skip(!isTold, "the system does not tell what became of a thread");
+    await using place = await placeInFiles();
+    await mkdir(place.folder, { recursive: true });
+    const store = place.store();
+    await store.open();
+    const [lock] = await readdir(place.folder);
+    await store.close();
+    const own = lock?.split("-").slice(0, 3).join("-"); // the tests themselves may run in a thread
+    for (const thread of [`${process.pid}.1`, "1.1"]) await writeFile(join(place.folder, `${own}-${thread}`), "");
+    expect(await contentsOf(place.store())).toEqual([]);
   });
 });
 
