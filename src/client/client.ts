@@ -312,8 +312,8 @@ export class BaseClient implements AsyncDisposable {
    *
    * Handlers can send, and begin and commit transactions, until they have finished. Do not await `disconnect` inside a handler: it
    * waits for the handler. The broker delivers again what is not acknowledged when the time is over. Resolves within the time-out and
-   * the transport's bound on closing, once the outbox's store, if there is one, is closed. Rejects only with RangeError or TypeError
-   * for wrong options.
+   * the transport's bound on closing, with the outbox's store closed, unless that hangs. Rejects only with RangeError or TypeError for
+   * wrong options.
    */
   disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
     const wrong = wrongOptions(options);

@@ -34,7 +34,8 @@ export interface FileStoreOptions {
  * the disk does.
  *
  * One process has it open at a time; `open` rejects with an InvalidStateError that names the other one. The store of a
- * process that has died is taken over. The processes must see each other: containers and machines that share a folder
+ * process that has died is taken over, and on Linux that of a worker thread that has ended; elsewhere such a thread's store is free when
+ * its process has ended. The processes must see each other: containers and machines that share a folder
  * over a network do not.
  *
  * A crash may leave the log with a record at its end that is not whole: it was never confirmed, and is cut off. If there

@@ -223,6 +223,31 @@ describe("compaction", () => {
     expect(await readdir(place.folder)).toEqual(["sends.log"]);
   });
 
+  test("leaves what is parked as it is", async () => {
+    await using place = await placeInFiles();
+    const store = place.store({ compactAt: 1000 });
+    await store.open();
+    const body = "x".repeat(100);
+    for (let index = 0; index < 200; index++) {
+      await store.add(send(`${index}`, { body }));
+      await store.park(`${index}`, `reason ${index}`);
+      if (index % 50 === 1) await store.park(`${index}`);
+      else if (index % 50 !== 0) await store.delete(`${index}`);
+    }
+    for (let round = 0; round < 100; round++) await store.park("50", `reason ${round}`);
+    expect((await stat(place.log)).size).toBeLessThan(5000);
+    await store.close();
+    for (let start = 0; start < 2; start++) {
+      const found = (await contentsOf(place.store({ compactAt: 0 }))).map(({ key, parked }) => [key, parked]);
+      expect(found).toEqual(
+        ["0", "1", "50", "51", "100", "101", "150", "151"].map((key) => {
+          if (key.endsWith("1")) return [key, undefined];
+          return [key, key === "50" ? "reason 99" : `reason ${key}`];
+        }),
+      );
+    }
+  });
+
   test("leaves nothing when all is deleted", async () => {
     await using place = await placeInFiles();
     const store = place.store({ compactAt: 0 });

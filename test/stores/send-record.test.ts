@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { crc32 } from "../../src/stores/crc32.js";
-import { encodeForgotten, encodeSend, hasRecord, readRecord } from "../../src/stores/send-record.js";
+import { encodeForgotten, encodeParked, encodeSend, hasRecord, readRecord } from "../../src/stores/send-record.js";
 import { send } from "./contract.js";
 
 test("CRC-32 has its check value, and is that of a part", () => {
@@ -20,6 +20,9 @@ describe("a record", () => {
     expect([...octets]).toEqual([sum >>> 24, (sum >>> 16) & 255, (sum >>> 8) & 255, sum & 255, ...rest]);
     expect(encodeSend(send("k", { body: new Uint8Array(1) }))[8]).toBe(2);
     expect(encodeForgotten("k")[8]).toBe(3);
+    expect(encodeParked("k", "no")[8]).toBe(4);
+    expect(new TextDecoder().decode(encodeParked("k", "no").subarray(13))).toBe('["k","no"]');
+    expect(new TextDecoder().decode(encodeParked("k", undefined).subarray(13))).toBe('["k"]');
   });
 
   test("is read where it is, also in a part of more octets", () => {

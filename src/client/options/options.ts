@@ -186,7 +186,8 @@ export interface FlushOptions {
 /** Options of {@link Client.disconnect}. */
 export interface DisconnectOptions {
   /**
-   * How long running handlers, pending receipts and the receipt of DISCONNECT are waited for, in ms.
+   * How long running handlers, pending receipts and the receipt of DISCONNECT are waited for, in ms. Where the outbox has a store, the
+   * last tenth of it is for closing that.
    * @default ClientOptions.disconnectTimeout
    */
   readonly timeout?: number;

@@ -8,7 +8,7 @@ export interface OutboxStoreHost {
   /** It is open, and kept this from earlier; or it is open already, and has taken this over. */
   opened(kept: readonly StoredSend[]): void;
   /** It could not be opened. */
-  failed(error: unknown): void;
+  openFailed(error: unknown): void;
 }
 
 /**
@@ -57,7 +57,7 @@ export class OutboxStore {
       .then(() => store.open(opened))
       .then(opened, (error: unknown) => {
         if (this.#opening === opening) this.#opening = undefined;
-        this.#host.failed(error);
+        this.#host.openFailed(error);
       });
     this.#opening = opening;
   }

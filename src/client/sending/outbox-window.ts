@@ -2,21 +2,15 @@
 import { ConnectionLostError, ReceiptTimeoutError, ServerError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
 import type { Connection } from "../connection/connection.js";
+import type { ClientContext } from "../connection/context.js";
 import { nameOf } from "../connection/outgoing.js";
 import type { SessionStart } from "../connection/session-part.js";
 import { Suspects, answerOf, isAnswer } from "../connection/suspects.js";
+import type { ResolvedOptions } from "../options/resolved-options.js";
 import { type Entry, frameOf } from "./outbox-entry.js";
 
 /** What a window needs of its outbox. */
 export interface OutboxWindowHost {
-  /** How many may be in flight. */
-  readonly most: number;
-  /** After how long a receipt is late, in ms. */
-  readonly receiptTimeout: number;
-  /** Whether another session follows one that is given up. */
-  readonly renews: boolean;
-  /** What is sent before all else in each session. */
-  readonly start: SessionStart;
   /** Take the message that is to be sent next, if it may be sent by now. */
   take(): Entry | undefined;
   /** These are to be sent again, before all others. */
@@ -41,6 +35,8 @@ const DONE = Promise.resolve();
  * confirms what a queue refused that had lost its leader.
  */
 export class OutboxWindow {
+  readonly #options: ResolvedOptions;
+  readonly #start: SessionStart;
   readonly #host: OutboxWindowHost;
   /** In the order in which they were sent. */
   readonly #inFlight = new Set<Entry>();
@@ -61,7 +57,10 @@ export class OutboxWindow {
   /** How many receipt time-outs a session has. It grows: a broker that is short of memory confirms nothing for hours. */
   #patience = FIRST_PATIENCE;
 
-  constructor(host: OutboxWindowHost) {
+  /** `start`: what is sent before all else in each session. */
+  constructor({ options }: ClientContext, start: SessionStart, host: OutboxWindowHost) {
+    this.#options = options;
+    this.#start = start;
     this.#host = host;
   }
 
@@ -118,9 +117,9 @@ export class OutboxWindow {
   #fill(): void {
     for (;;) {
       const connection = this.#connection;
-      const most = this.#suspects.size > 0 ? 1 : this.#host.most;
+      const most = this.#suspects.size > 0 ? 1 : this.#options.outbox.inFlight;
       if (connection?.isOpen !== true || this.#inFlight.size >= most) return;
-      const { isDone, isOnTrial } = this.#host.start;
+      const { isDone, isOnTrial } = this.#start;
       if (!isDone) return;
       // Either a subscription or a message may end the session, never both: otherwise both would be blamed.
       if (this.#suspects.size > 0 && isOnTrial) return;
@@ -170,7 +169,7 @@ export class OutboxWindow {
       return;
     }
     entry.wasSent = true;
-    if (this.#inFlight.has(entry)) this.#lateness.set(entry, this.#host.receiptTimeout); // unless the answer came at once
+    if (this.#inFlight.has(entry)) this.#lateness.set(entry, this.#options.receiptTimeout); // unless the answer came at once
   }
 
   #refused(entry: Entry, error: unknown): void {
@@ -183,14 +182,14 @@ export class OutboxWindow {
   #late(entry: Entry): void {
     const connection = this.#connection;
     if (connection?.isOpen !== true) return; // the session is about to end, and the next one sends it again
-    const { receiptTimeout, renews } = this.#host;
+    const { receiptTimeout, reconnect } = this.#options;
     const { id } = entry.wait;
     const error = this.#lastError;
     if (error === undefined || entry.errorsBefore === this.#errors) {
       // What is still being written is not late: a large body takes its time on a slow line.
       entry.lates = connection.isCrowded ? 0 : entry.lates + 1;
       this.#lateness.set(entry, receiptTimeout);
-      if (renews && entry.lates >= this.#patience) this.#giveUp(connection, entry);
+      if (reconnect !== false && entry.lates >= this.#patience) this.#giveUp(connection, entry);
       return;
     }
     const message = `no receipt of ${nameOf(frameOf(entry))} within ${receiptTimeout} ms, and an ERROR came since: ${error.message}`;
@@ -200,7 +199,7 @@ export class OutboxWindow {
   /** Give up a session in which a receipt does not come: in another one, perhaps with another node of a cluster, it may. */
   #giveUp(connection: Connection, entry: Entry): void {
     const { id } = entry.wait;
-    const time = entry.lates * this.#host.receiptTimeout;
+    const time = entry.lates * this.#options.receiptTimeout;
     const cause = new ReceiptTimeoutError(`no receipt of ${nameOf(frameOf(entry))} within ${time} ms`, id, time);
     entry.wasGivenUp = true;
     this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE);
@@ -211,8 +210,8 @@ export class OutboxWindow {
 
   /** The session has ended over what was in flight. */
   #blame(inFlight: readonly Entry[], reason: ConnectionLostError): void {
-    const doubt = Math.min(this.#host.receiptTimeout, LONGEST_DOUBT);
-    const guilty = this.#suspects.blame(inFlight, reason, !this.#host.start.isOnTrial, doubt);
+    const doubt = Math.min(this.#options.receiptTimeout, LONGEST_DOUBT);
+    const guilty = this.#suspects.blame(inFlight, reason, !this.#start.isOnTrial, doubt);
     if (guilty !== undefined) this.#host.failed(guilty, answerOf(reason));
   }
 }

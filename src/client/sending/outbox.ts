@@ -1,7 +1,6 @@
 /** The outbox: messages that are kept until the broker has confirmed them, and sent again in the next session. */
 import { OutboxFullError, type ServerError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
-import { type Deferred, deferred } from "../../internal/deferred.js";
 import { LinkedList } from "../../internal/linked-list.js";
 import { onAbort } from "../../internal/on-abort.js";
 import { randomName } from "../../internal/random-name.js";
@@ -11,9 +10,9 @@ import type { ClientContext } from "../connection/context.js";
 import type { SessionPart, SessionStart } from "../connection/session-part.js";
 import { nameOf } from "../connection/outgoing.js";
 import { type Entry, type EntryWait, expiredError, frameOf, keptEntry, lostError, sentEntry } from "./outbox-entry.js";
-import { OutboxStore } from "./outbox-store.js";
-import { OutboxWindow } from "./outbox-window.js";
-import { ParkedMessages } from "./parked-messages.js";
+import { OutboxStore, type OutboxStoreHost } from "./outbox-store.js";
+import { OutboxWindow, type OutboxWindowHost } from "./outbox-window.js";
+import { ParkedMessages, isParked, type ParkedMessagesHost } from "./parked-messages.js";
 
 /** How many messages may be parked before no new ones are taken; and as many bytes as the outbox may hold. */
 const MOST_PARKED = 10_000;
@@ -23,7 +22,7 @@ const MOST_PARKED = 10_000;
  * RECEIPT. After a lost connection all that is not confirmed is sent again, in order. What the store has is forgotten only with
  * a RECEIPT or a rejection that somebody gets: otherwise a message that is given up is parked.
  */
-export class Outbox implements SessionPart {
+export class Outbox implements SessionPart, OutboxStoreHost, OutboxWindowHost, ParkedMessagesHost {
   /** Those that are given up, and that nobody waits for. */
   readonly parked: ParkedMessages;
   readonly #context: ClientContext;
@@ -34,12 +33,12 @@ export class Outbox implements SessionPart {
   /** Those that are inside, and not in flight: they come after those that are. */
   readonly #unsent = new LinkedList<Entry>();
   readonly #deadlines = new Deadlines<Entry>((entry) => {
-    this.#fail(entry, expiredError(entry));
+    this.failed(entry, expiredError(entry));
   });
   /** How long the store may take to close. */
-  readonly #patience = new Deadlines<Deferred<void>>((late) => {
+  readonly #patience = new Deadlines<() => void>((late) => {
     for (const entry of [...this.#unsent]) if (entry.keeping !== undefined) this.#lose(entry, true);
-    late.resolve();
+    late();
   });
   /** Why there was no session to come. */
   #lost: StompError | undefined;
@@ -47,46 +46,14 @@ export class Outbox implements SessionPart {
   readonly #name = randomName();
   /** Octets of what is inside. */
   #bytes = 0;
-  #whenEmpty: (() => void)[] = [];
+  #whenEmpty: () => void = () => undefined;
 
   /** `start`: what is sent before it in each session. */
   constructor(context: ClientContext, start: SessionStart) {
-    const { outbox, receiptTimeout, reconnect } = context.options;
     this.#context = context;
-    this.#store = new OutboxStore(outbox.store, {
-      opened: (kept) => {
-        this.#opened(kept);
-      },
-      failed: (error) => {
-        this.#openFailed(error);
-      },
-    });
-    this.parked = new ParkedMessages({
-      status: context.status,
-      store: this.#store,
-      restore: (messages) => {
-        this.#restore(messages);
-      },
-      goOn: () => {
-        this.#goOn();
-      },
-    });
-    this.#window = new OutboxWindow({
-      most: outbox.inFlight,
-      receiptTimeout,
-      renews: reconnect !== false,
-      start,
-      take: () => this.#take(),
-      putBack: (entries) => {
-        this.#putBack(entries);
-      },
-      confirmed: (entry) => {
-        this.#confirm(entry);
-      },
-      failed: (entry, error) => {
-        this.#fail(entry, error);
-      },
-    });
+    this.#store = new OutboxStore(context.options.outbox.store, this);
+    this.parked = new ParkedMessages(context.status, this.#store, this);
+    this.#window = new OutboxWindow(context, start, this);
     start.onProgress(() => {
       this.#window.fill();
     });
@@ -142,7 +109,7 @@ export class Outbox implements SessionPart {
     this.#window.interrupted(undefined);
     for (const entry of [...this.#unsent, ...this.#waiting]) this.#lose(entry, false);
     this.parked.clear();
-    for (const over of this.#whenEmpty.splice(0)) over();
+    this.#whenEmpty();
     void this.close(this.#context.options.disconnectTimeout);
   }
 
@@ -150,17 +117,20 @@ export class Outbox implements SessionPart {
   drain(): Promise<void> {
     if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#whenEmpty.push(resolve);
+      this.#whenEmpty = resolve;
     });
   }
 
   /** Let go of the store. Resolves when that is done, or after `most` ms: a store may hang. The next `open` waits for it. */
-  async close(most: number): Promise<void> {
-    const late = deferred();
-    this.#patience.clear();
-    this.#patience.set(late, most);
-    await Promise.race([this.#store.close(), late.promise]);
-    this.#patience.delete(late);
+  close(most: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#patience.clear();
+      this.#patience.set(resolve, most);
+      void this.#store.close().then(() => {
+        this.#patience.delete(resolve);
+        resolve();
+      });
+    });
   }
 
   get #isEmpty(): boolean {
@@ -215,43 +185,46 @@ export class Outbox implements SessionPart {
       },
       (error: unknown) => {
         entry.keeping = undefined;
-        this.#fail(entry, error);
+        this.failed(entry, error);
       },
     );
   }
 
   /** What an earlier process or page left goes first; what was sent since is kept now. */
-  #opened(kept: readonly StoredSend[]): void {
+  opened(kept: readonly StoredSend[]): void {
     const since = [...this.#unsent];
-    this.#restore(kept.filter(({ parked }) => parked === undefined));
+    this.restore(kept.filter((send) => !isParked(send)));
     for (const entry of since) if (!entry.isKept && entry.keeping === undefined) this.#keep(entry);
-    for (const { parked, ...send } of kept) if (parked !== undefined) this.parked.add({ ...send, parked });
-    this.#goOn();
+    for (const send of kept) if (isParked(send)) this.parked.add(send);
+    this.goOn();
   }
 
-  #restore(sends: readonly StoredSend[]): void {
-    this.#putBack(sends.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
+  /** The store had these: they are to be sent before all others. */
+  restore(sends: readonly StoredSend[]): void {
+    this.putBack(sends.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
     for (const { body } of sends) this.#bytes += body.length;
   }
 
   /** What the store does not have is not sent: it could be lost. */
-  #openFailed(error: unknown): void {
+  openFailed(error: unknown): void {
     const { status } = this.#context;
     const concerned = [...this.#unsent].filter(({ isKept }) => !isKept);
     if (concerned.length > 0) status.tell({ type: "store-error", error });
     else status.tellError(error, { type: "store-error", error });
-    for (const entry of concerned) this.#fail(entry, error);
-    this.#goOn();
+    for (const entry of concerned) this.failed(entry, error);
+    this.goOn();
   }
 
-  #take(): Entry | undefined {
+  /** Take the message that is to be sent next, if it may be sent by now. */
+  take(): Entry | undefined {
     const node = this.#unsent.first;
     if (node?.value.isKept !== true || !this.#store.isOpen) return undefined;
     this.#unsent.remove(node);
     return node.value;
   }
 
-  #putBack(entries: readonly Entry[]): void {
+  /** These are to be sent again, before all others. */
+  putBack(entries: readonly Entry[]): void {
     const { first } = this.#unsent;
     for (const entry of entries) {
       entry.state = "unsent";
@@ -265,18 +238,20 @@ export class Outbox implements SessionPart {
     const confirmed = entry.waiter?.promise ?? Promise.resolve();
     if (signal === undefined) return confirmed;
     const unlisten = onAbort(signal, () => {
-      if (entry.waiter !== undefined) this.#fail(entry, signal.reason);
+      this.failed(entry, signal.reason);
     });
     return confirmed.finally(unlisten);
   }
 
-  #confirm(entry: Entry): void {
+  /** The RECEIPT came. */
+  confirmed(entry: Entry): void {
     this.#forget(entry, undefined);
     entry.waiter?.resolve();
-    this.#goOn();
+    this.goOn();
   }
 
-  #fail(entry: Entry, error: unknown): void {
+  /** It is not to be sent again: the call that waits for it rejects; where there is none, it is parked. */
+  failed(entry: Entry, error: unknown): void {
     const { send, state, waiter } = entry;
     if (state === "over") return;
     if (waiter !== undefined) {
@@ -288,22 +263,20 @@ export class Outbox implements SessionPart {
     }
     // Not at once: others that the same time-out or signal concerns are not to be sent in its place.
     queueMicrotask(() => {
-      this.#goOn();
+      this.goOn();
     });
   }
 
   /** Tell whoever waits for a message that there will be no session, once it is known whether the store has it, or that takes too long. */
   #lose(entry: Entry, isLate: boolean): void {
-    const { keeping, state, waiter } = entry;
+    const { keeping, waiter } = entry;
     if (keeping !== undefined && !isLate) {
       void keeping.then(() => {
         this.#lose(entry, isLate);
       });
       return;
     }
-    if (state === "over") return;
     const error = lostError(entry, this.#store.isDurable, this.#lost);
-    entry.waiter = undefined;
     this.#takeOut(entry, error);
     waiter?.reject(error);
   }
@@ -337,9 +310,10 @@ export class Outbox implements SessionPart {
     this.#window.forget(entry, reason);
   }
 
-  #goOn(): void {
+  /** There may be more room, or more to send, or nothing left. */
+  goOn(): void {
     this.#letIn();
     this.#window.fill();
-    if (this.#isEmpty) for (const empty of this.#whenEmpty.splice(0)) empty();
+    if (this.#isEmpty) this.#whenEmpty();
   }
 }

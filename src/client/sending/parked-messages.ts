@@ -10,10 +10,13 @@ export interface UnsentMessage extends StoredSend {
   readonly parked: string;
 }
 
+/** Tell whether a message in a store is parked. */
+export function isParked(send: StoredSend): send is UnsentMessage {
+  return send.parked !== undefined;
+}
+
 /** What {@link ParkedMessages} need of their outbox. */
 export interface ParkedMessagesHost {
-  readonly status: StatusListeners;
-  readonly store: OutboxStore;
   /** Send these after all. */
   restore(messages: readonly StoredSend[]): void;
   /** There is more room. */
@@ -25,12 +28,16 @@ const LONGEST_REASON = 1000;
 
 /** The messages that are parked. */
 export class ParkedMessages {
+  readonly #status: StatusListeners;
+  readonly #store: OutboxStore;
   readonly #host: ParkedMessagesHost;
   readonly #messages = new Map<string, UnsentMessage>();
   /** The length of their bodies. */
   bytes = 0;
 
-  constructor(host: ParkedMessagesHost) {
+  constructor(status: StatusListeners, store: OutboxStore, host: ParkedMessagesHost) {
+    this.#status = status;
+    this.#store = store;
     this.#host = host;
   }
 
@@ -42,7 +49,7 @@ export class ParkedMessages {
   /** Park a message because of an error that nobody else gets. Resolves when that would survive a crash. */
   park(send: StoredSend, error: unknown): Promise<void> {
     const reason = String((error as Error | undefined)?.message ?? error).slice(0, LONGEST_REASON); // it may be anything
-    const done = this.#host.store.park(send.key, reason); // first: a listener may retry it
+    const done = this.#store.park(send.key, reason); // first: a listener may retry it
     this.add({ ...send, parked: reason }, error);
     return done;
   }
@@ -56,14 +63,13 @@ export class ParkedMessages {
     error: unknown = new ConnectionLostError(`not sent in an earlier session: ${message.parked}`, "kept"),
   ): void {
     const { key, destination, body, parked } = message;
-    const { status } = this.#host;
     this.#messages.set(key, message);
     this.bytes += body.length;
-    if (status.areThere) status.tell({ type: "unsent-message", error, key, destination });
+    if (this.#status.areThere) this.#status.tell({ type: "unsent-message", error, key, destination });
     else if (this.size === 1) {
       const what = JSON.stringify(`${destination}: ${parked.slice(0, 200)}`); // without control characters
       // eslint-disable-next-line no-console -- nobody listens, and it must not get lost
-      console.warn(`stompede: a message stays unsent, ${what}; see unsentMessages(), and listen with onStatus()`);
+      console.warn(`stompede: unsent message ${what}; see unsentMessages() and onStatus()`);
     }
   }
 
@@ -81,7 +87,7 @@ export class ParkedMessages {
     this.#host.restore(messages);
     const done = messages.map((message) => {
       this.#remove(message);
-      return this.#host.store.park(message.key);
+      return this.#store.park(message.key);
     });
     this.#host.goOn();
     await Promise.all(done);
@@ -90,7 +96,7 @@ export class ParkedMessages {
   /** See {@link BaseClient.discardUnsent}. */
   async discard(key?: string): Promise<void> {
     const forget = async (message: UnsentMessage): Promise<void> => {
-      await this.#host.store.delete(message.key);
+      await this.#store.delete(message.key);
       this.#remove(message);
       this.#host.goOn();
     };

@@ -227,7 +227,11 @@ describe("a store is let go of", () => {
     const store = new ScriptedStore();
     const kept = new Keeping(
       { outbox: { store } },
-      { onFrame: (_, broker) => void broker.transport.abort(new Error("no")) },
+      {
+        onFrame: (_, broker) => {
+          broker.transport.abort(new Error("no"));
+        },
+      },
     );
     const sent = failure(kept.client.send("/queue/a", "1"));
     await settled();
