@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { StoredSend } from "../store.js";
 import { readAll, setAside, syncFolder, writeAll } from "./file-folder.js";
 import type { Change, Medium } from "./grouped-store.js";
-import { type LivePlace, type Place, copyPlaces, lengthOf, pieces, placesOf } from "./log-places.js";
+import { type LivePlace, type Place, copyPlaces, lengthOf, pieces, placesOf } from "./file-places.js";
 import { encodeForgotten, encodeParked, encodeSend, hasRecord, readRecord } from "./send-record.js";
 
 /** A send in a log. */
