@@ -143,7 +143,7 @@ export class Connection {
       this.#write(frame);
       return this.isCrowded ? this.#unlessLost(this.drained()) : DONE;
     }
-    const id = receipt === true ? this.#environment.ids.next("receipt") : receipt;
+    const id = this.#environment.ids.next("r", receipt);
     if (this.#receipts.has(id)) {
       throw new InvalidStateError(`receipt ${JSON.stringify(id)} is being waited for: its id cannot be used again yet`);
     }
@@ -240,7 +240,7 @@ export class Connection {
 
   /** Send DISCONNECT. Resolves when it is answered; a connection that ends instead is no error. */
   #sayDisconnect(headers: HeadersInit, over: Deferred<void>): Promise<void> {
-    const farewell = this.#environment.ids.next("receipt");
+    const farewell = this.#environment.ids.next("r");
     const frame = outgoing("DISCONNECT", undefined, [...headerPairs(headers), ["receipt", farewell]]);
     this.#state = { kind: "closing", over, farewell };
     const wait = this.#receipts.wait(farewell, frame, { timeout: Infinity, signal: undefined });

@@ -43,7 +43,7 @@ export function outgoing(command: ClientCommand, about: string | undefined, head
 
 const PREPOSITIONS: Partial<Record<ClientCommand, string>> = { SEND: "to", SUBSCRIBE: "to", ACK: "on", NACK: "on" };
 
-/** The frame as errors call it: `SEND to /queue/a`, `COMMIT of tx-1`. */
+/** The frame as errors call it: `SEND to /queue/a`, `COMMIT of t3fa9c-1`. */
 export function nameOf({ command, about, headers }: Outgoing): string {
   if (about === undefined) return command;
   const name = `${command} ${PREPOSITIONS[command] ?? "of"} ${about}`;

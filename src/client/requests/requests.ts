@@ -7,7 +7,6 @@ import {
   type StompError,
 } from "../../errors.js";
 import { checkTimeout } from "../../internal/duration.js";
-import { randomName } from "../../internal/random-name.js";
 import { Waits } from "../../internal/waits.js";
 import { brokerKindOf } from "../../protocol/broker-kinds.js";
 import type { Body, HeadersInit, ServerFrame } from "../../protocol/index.js";
@@ -59,8 +58,6 @@ const TEMP_QUEUE = "/temp-queue/";
 export class Requests implements SessionPart {
   readonly #context: ClientContext;
   readonly #pending: Waits<Message, Pending>;
-  /** Unique among all clients that replies may go to. */
-  readonly #name = randomName();
   /** In this session: the destinations that replies come to, by the ids of their subscriptions. */
   readonly #replies = new Map<string, string>();
 
@@ -93,7 +90,7 @@ export class Requests implements SessionPart {
       const connection = this.#context.connection();
       if (connection === undefined) throw this.#context.notConnected(name);
       const replyTo = options.replyTo ?? this.#temporaryQueue(connection.server);
-      const id = ids.next(this.#name);
+      const id = ids.next(ids.unique);
       headers.push(["reply-to", replyTo], ["correlation-id", id]);
       this.#subscribe(connection, replyTo);
       const contentLength = options.contentLength ?? defaults.contentLength;
@@ -140,7 +137,7 @@ export class Requests implements SessionPart {
 
   /** The destination of replies when the caller names none. */
   #temporaryQueue(server: string | undefined): string {
-    if (brokerKindOf(server).replyQueues !== "unknown") return TEMP_QUEUE + this.#name;
+    if (brokerKindOf(server).replyQueues !== "unknown") return TEMP_QUEUE + this.#context.ids.unique;
     const broker = server === undefined ? "a broker that does not say what it is" : `the broker ${server}`;
     throw new TypeError(`replyTo must be given: ${broker} is not known to have temporary queues`);
   }
@@ -151,7 +148,7 @@ export class Requests implements SessionPart {
       this.#replies.set(replyTo, replyTo); // the broker names a subscription so that nobody made
       return;
     }
-    const id = this.#context.ids.next(`replies-${this.#name}`);
+    const id = this.#context.ids.next("s");
     const frame = outgoing("SUBSCRIBE", replyTo, [
       ["destination", replyTo],
       ["id", id],

@@ -201,7 +201,7 @@ export class Outbox implements SessionPart, OutboxStoreHost, OutboxWindowHost, P
 
   /** The store had these: they are to be sent before all others. */
   restore(sends: readonly StoredSend[]): void {
-    this.putBack(sends.map((send) => keptEntry(send, this.#context.ids.next("receipt"))));
+    this.putBack(sends.map((send) => keptEntry(send, this.#context.ids.next("r"))));
     for (const { body } of sends) this.#bytes += body.length;
   }
 

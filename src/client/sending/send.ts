@@ -76,7 +76,7 @@ export class Sender {
     if (this.#context.hasGivenUp()) throw this.#context.notConnected("SEND");
     checkReceiptOptions(options);
     const { receipt, timeout = Infinity, signal } = options;
-    const id = typeof receipt === "string" ? receipt : this.#context.ids.next("receipt");
+    const id = this.#context.ids.next("r", receipt || true);
     const headers = texts(pairs.slice(1)); // without the destination
     // A copy: it is sent later, perhaps more than once, and the caller may use its memory again.
     const kept = typeof body === "string" ? body : new Uint8Array(body instanceof ArrayBuffer ? body.slice(0) : body);

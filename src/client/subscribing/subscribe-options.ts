@@ -24,7 +24,10 @@ export interface SubscribeOptions extends ReceiptOptions {
    * @default "auto"
    */
   readonly ack?: AckMode;
-  /** The subscription's id. @default one is made */
+  /**
+   * The subscription's id. A durable subscription needs one, by which the broker knows it again.
+   * @default one is made, which no other client has
+   */
   readonly id?: string;
   /** More headers of SUBSCRIBE: `selector`, and whatever the broker knows. */
   readonly headers?: HeadersInit;

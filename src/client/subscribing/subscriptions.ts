@@ -80,7 +80,7 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
     options: SubscribeOptions & Partial<TypedSubscribeOptions<T>>,
   ): Promise<Subscription<T>> {
     const { ids, options: defaults } = this.#context;
-    const terms = termsOf(destination, handler, options, defaults, () => ids.next("sub"));
+    const terms = termsOf(destination, handler, options, defaults, ids);
     checkReceiptOptions(options);
     const awaitsReceipt = options.receipt !== undefined && options.receipt !== false;
     const connection = this.#context.connection();

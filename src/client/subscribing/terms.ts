@@ -1,5 +1,6 @@
 /** What a subscription is to be: a caller's arguments, checked, with every default filled in. */
 import { type HeadersInit, hasHeader, headerPairs } from "../../protocol/index.js";
+import type { Ids } from "../connection/environment.js";
 import type { ValueDecoder } from "../messages/codec.js";
 import type { AckMode } from "../messages/message.js";
 import type { BufferLimits, SlowPolicy } from "../options/options.js";
@@ -35,7 +36,7 @@ export function termsOf<T>(
   handler: MessageHandler<T> | undefined,
   options: SubscribeOptions & Partial<TypedSubscribeOptions<T>>,
   defaults: ResolvedOptions,
-  makeId: () => string,
+  ids: Ids,
 ): SubscriptionTerms<T> {
   const { ack = "auto", concurrency = 1, prefetch, nackHeaders, codec, invalid = "nack" } = options;
   if (ack !== "auto" && ack !== "client" && ack !== "client-individual") {
@@ -44,9 +45,6 @@ export function termsOf<T>(
   const headers = [...headerPairs(options.headers ?? {})]; // a copy: they are sent again in each session
   for (const name of OWN_HEADERS) {
     if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of SUBSCRIBE is an argument of its own`);
-  }
-  if (options.id !== undefined && (typeof options.id !== "string" || options.id === "")) {
-    throw new TypeError("id must be a string that is not empty");
   }
   if (!(concurrency >= 1)) throw new RangeError(`concurrency must be at least 1, not ${String(concurrency)}`);
   if (prefetch !== undefined && !(Number.isSafeInteger(prefetch) && prefetch >= 1)) {
@@ -65,7 +63,7 @@ export function termsOf<T>(
     );
   }
   const buffer = resolveBuffer(options.buffer ?? {}, defaults.buffer);
-  const id = options.id ?? makeId();
+  const id = ids.next("s", options.id);
   return {
     id,
     destination,

@@ -156,7 +156,7 @@ export class Transaction implements AsyncDisposable {
   #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<void>): Promise<void> {
     const { receipt } = options;
     if (receipt === undefined || receipt === false) return send(options);
-    const id = receipt === true ? this.#context.ids.next("receipt") : receipt;
+    const id = this.#context.ids.next("r", receipt);
     const sent = send({ ...options, receipt: id });
     this.#receipts.add(id);
     return sent.finally(() => this.#receipts.delete(id));

@@ -26,10 +26,9 @@ export class Transactions implements SessionPart {
 
   /** See {@link BaseClient.begin}. */
   async begin(options: BeginOptions): Promise<Transaction> {
-    const { id = this.#context.ids.next("tx"), headers } = options;
-    if (typeof id !== "string" || id === "") throw new TypeError("id must be a string that is not empty");
+    const id = this.#context.ids.next("t", options.id);
     const pairs: Pairs = [["transaction", id]];
-    addHeaders(pairs, headers, "BEGIN", ["transaction", "receipt"]);
+    addHeaders(pairs, options.headers, "BEGIN", ["transaction", "receipt"]);
     checkReceiptOptions(options);
     // RabbitMQ accepts a second BEGIN, and forgets what the first transaction had.
     if (this.#open.has(id)) throw new InvalidStateError(`transaction id ${JSON.stringify(id)} is in use`);

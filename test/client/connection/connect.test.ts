@@ -191,7 +191,9 @@ describe("connecting", () => {
     await client.connect();
     const subscription = await client.subscribe("/queue/a");
     const pending = client.send("/queue/a", "x", { receipt: "never" });
-    broker.transport.send("MESSAGE\nsubscription:sub-1\nmessage-id:1\ndestination:/queue/a\ncontent-length:70000\n\n");
+    broker.transport.send(
+      `MESSAGE\nsubscription:${subscription.id}\nmessage-id:1\ndestination:/queue/a\ncontent-length:70000\n\n`,
+    );
     await expect(subscription.next()).rejects.toThrow("frame body is 70000 bytes, limit is 65536");
     await pending.catch(() => undefined);
     expect(client.state).toBe("disconnected");

@@ -104,7 +104,7 @@ describe("sending a value", () => {
     const { broker, client } = await connected();
     await client.send("/q", { id: 1 }, { codec: json(order) });
     await client.send("/q", 2, { codec: json(), headers: { "content-type": "application/vnd.x+json", a: "b" } });
-    await client.send("/q", 3, { codec: json(), headers: { "content-type": undefined }, receipt: true });
+    await client.send("/q", 3, { codec: json(), headers: { "content-type": undefined }, receipt: "r" });
     expect(broker.of("SEND").map((frame) => [[...frame.headers].slice(1), frame.text()])).toEqual([
       [
         [
@@ -123,7 +123,7 @@ describe("sending a value", () => {
       ],
       [
         [
-          ["receipt", "receipt-1"],
+          ["receipt", "r"],
           ["content-length", "1"],
         ],
         "3",

@@ -330,7 +330,12 @@ describe("a message that is not valid", () => {
     expect(broker.of("UNSUBSCRIBE")).toHaveLength(1);
     expect(settlements(broker)).toEqual([]);
     expect(told.map(({ type }) => type)).toEqual(["invalid-message", "subscription-failed"]);
-    expect(told[1]).toEqual({ type: "subscription-failed", subscription: "sub-1", destination: "/queue/a", error });
+    expect(told[1]).toEqual({
+      type: "subscription-failed",
+      subscription: subscription.id,
+      destination: "/queue/a",
+      error,
+    });
     expect(client.state).toBe("connected");
     await client.disconnect();
   });
@@ -435,7 +440,12 @@ describe("a subscription that fails", () => {
     broker.send("ERROR", { message: "Server cancelled subscription", subscription: subscription.id });
     await settled();
     expect(told).toEqual([
-      { type: "subscription-failed", subscription: "sub-1", destination: "/queue/a", error: expect.any(ServerError) },
+      {
+        type: "subscription-failed",
+        subscription: subscription.id,
+        destination: "/queue/a",
+        error: expect.any(ServerError),
+      },
     ]);
     await client.disconnect();
   });

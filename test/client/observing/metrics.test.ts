@@ -53,7 +53,7 @@ describe("metrics", () => {
       const sent = size(CONNECT);
       const received = size(CONNECTED);
       expect(client.metrics()).toEqual({ ...NOTHING, ...first, bytesSent: sent, bytesReceived: received });
-      const subscription = await client.subscribe("/queue/é");
+      const subscription = await client.subscribe("/queue/é", { id: "sub-1" });
       await client.send("/queue/é", "é😀");
       broker.transport.send(`${MESSAGE}\n`);
       broker.transport.send(ERROR);

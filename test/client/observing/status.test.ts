@@ -92,8 +92,8 @@ describe("status", () => {
       if (name !== undefined) called.push(name);
     });
     await client.connect();
-    await client.subscribe("/queue/a", () => called.push("the handler"));
-    broker.message("sub-1", "x");
+    const { id } = await client.subscribe("/queue/a", () => called.push("the handler"));
+    broker.message(id, "x");
     broker.send("ERROR", { message: "oh" });
     broker.transport.send("\n");
     await settled();

@@ -82,11 +82,11 @@ describe("inject", () => {
 
   test("is asked for a reply, in the context of the request where the responder gives it at once", async () => {
     const { broker, client, tracer } = await traced();
-    await client.respond("/queue/service", (message) => {
+    const { id } = await client.respond("/queue/service", (message) => {
       expect(tracer.current).toBe("caller");
       return message.text().toUpperCase();
     });
-    broker.message("sub-1", "x", { "reply-to": "/queue/replies", "correlation-id": "1", traceparent: "caller" });
+    broker.message(id, "x", { "reply-to": "/queue/replies", "correlation-id": "1", traceparent: "caller" });
     await settled();
     expect(broker.of("SEND").map((frame) => frame.text())).toEqual(["X"]);
     expect(tracer.asked).toEqual(["/queue/replies"]);

@@ -10,20 +10,20 @@ describe("acknowledging", () => {
       "1.0", // ActiveMQ needs the subscription to count what may be on its way
       [
         ["message-id", "m-1"],
-        ["subscription", "sub-1"],
+        ["subscription", "a"],
       ],
     ],
     [
       "1.1",
       [
         ["message-id", "m-1"],
-        ["subscription", "sub-1"],
+        ["subscription", "a"],
       ],
     ],
     ["1.2", [["id", "ack-m-1"]]],
   ] as const)("in %s names the message as that version does", async (version, expected) => {
     const { broker, client } = await connected({ session: { versions: [version] } });
-    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual", id: "a" });
     broker.message(subscription.id, "x");
     const message = await take(subscription);
     await message.ack();
@@ -38,7 +38,7 @@ describe("acknowledging", () => {
     broker.message(subscription.id, "1");
     broker.message(subscription.id, "2");
     await (await take(subscription)).ack({ receipt: "r", transaction: "t" });
-    await (await take(subscription)).nack({ receipt: true, headers: { requeue: false } });
+    await (await take(subscription)).nack({ receipt: "r2", headers: { requeue: false } });
     expect([...(broker.of("ACK")[0]?.headers ?? [])]).toEqual([
       ["id", "ack-m-1"],
       ["transaction", "t"],
@@ -47,7 +47,7 @@ describe("acknowledging", () => {
     expect([...(broker.of("NACK")[0]?.headers ?? [])]).toEqual([
       ["id", "ack-m-2"],
       ["requeue", "false"],
-      ["receipt", "receipt-2"],
+      ["receipt", "r2"],
     ]);
     await client.disconnect();
   });
@@ -88,7 +88,7 @@ describe("acknowledging", () => {
     const message = await take(subscription);
     await message.ack();
     await expect(message.nack()).rejects.toThrow(
-      'NACK needs the ack mode "client" or "client-individual", subscription sub-1 has "auto"',
+      `NACK needs the ack mode "client" or "client-individual", subscription ${subscription.id} has "auto"`,
     );
     await settled();
     expect(broker.of("ACK")).toEqual([]);
@@ -128,7 +128,9 @@ describe("acknowledging", () => {
     broker.message(subscription.id, "1");
     const message = await take(subscription);
     await subscription.unsubscribe();
-    await expect(message.ack()).rejects.toThrow("message m-1 is the broker's again: subscription sub-1 has ended");
+    await expect(message.ack()).rejects.toThrow(
+      `message m-1 is the broker's again: subscription ${subscription.id} has ended`,
+    );
     await client.disconnect();
   });
 });

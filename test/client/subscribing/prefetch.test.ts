@@ -25,15 +25,15 @@ test("a prefetch of one is a window of none on Artemis: one message at a time", 
 describe("prefetch", () => {
   test("is written into SUBSCRIBE as the broker wants it, in each session anew", async () => {
     const { broker, client } = await connected({ connected: { server: "RabbitMQ/4.1.0" } }, { reconnect: () => 0 });
-    await client.subscribe("/queue/a", { prefetch: 5, ack: "client" });
-    await client.subscribe("/queue/b");
+    await client.subscribe("/queue/a", { prefetch: 5, ack: "client", id: "a" });
+    await client.subscribe("/queue/b", { id: "b" });
     await client.reconnect();
     await settled();
     expect(broker.of("SUBSCRIBE").map(({ headers }) => [headers.get("id"), headers.get("prefetch-count")])).toEqual([
-      ["sub-1", "5"],
-      ["sub-2", undefined],
-      ["sub-1", "5"],
-      ["sub-2", undefined],
+      ["a", "5"],
+      ["b", undefined],
+      ["a", "5"],
+      ["b", undefined],
     ]);
     expect(broker.of("SUBSCRIBE").some(({ headers }) => headers.has("activemq.prefetchSize"))).toBe(false);
     await client.disconnect();

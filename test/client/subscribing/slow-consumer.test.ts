@@ -62,7 +62,7 @@ describe("a buffer that is full, with drop-oldest", () => {
     await sendAll(broker, subscription.id, count(5));
     expect(client.metrics()).toMatchObject({ messagesDropped: 2, messagesUnread: 3, messagesReceived: 5 });
     expect(told).toEqual(
-      [1, 2].map((n) => ({ type: "slow-consumer", subscription: "sub-1", destination: "/queue/a", count: n })),
+      [1, 2].map((n) => ({ type: "slow-consumer", subscription: subscription.id, destination: "/queue/a", count: n })),
     );
     expect(await readAll(subscription, 3)).toEqual(["3", "4", "5"]);
     expect(subscription.isLive).toBe(true);
@@ -115,9 +115,9 @@ describe("a buffer that is full, with drop-oldest", () => {
     expect(
       told.map((status) => ("subscription" in status && "count" in status ? [status.subscription, status.count] : [])),
     ).toEqual([
-      ["sub-1", 1],
-      ["sub-2", 1],
-      ["sub-1", 2],
+      [one.id, 1],
+      [other.id, 1],
+      [one.id, 2],
       ["ghost", 1],
     ]);
     expect(client.metrics().messagesDropped).toBe(4);
@@ -143,13 +143,13 @@ describe("a buffer that is full, with fail", () => {
     const { broker, client, told, finish } = await unheld();
     const subscription = await client.subscribe("/queue/a", options);
     await sendAll(broker, subscription.id, texts);
-    const error = new SlowConsumerError(`subscription sub-1 to /queue/a ${what}; ${ADVICE}`);
+    const error = new SlowConsumerError(`subscription ${subscription.id} to /queue/a ${what}; ${ADVICE}`);
     expect(told).toEqual([
-      { type: "slow-consumer", subscription: "sub-1", destination: "/queue/a", count: 1 },
-      { type: "subscription-failed", subscription: "sub-1", destination: "/queue/a", error },
+      { type: "slow-consumer", subscription: subscription.id, destination: "/queue/a", count: 1 },
+      { type: "subscription-failed", subscription: subscription.id, destination: "/queue/a", error },
     ]);
     expect(client.metrics()).toMatchObject({ messagesDropped: 1, subscriptions: 0 });
-    expect(broker.of("UNSUBSCRIBE").map(({ headers }) => headers.get("id"))).toEqual(["sub-1"]);
+    expect(broker.of("UNSUBSCRIBE").map(({ headers }) => headers.get("id"))).toEqual([subscription.id]);
     expect(await readAll(subscription, 2)).toEqual(texts.slice(0, 2));
     expect(await failure(subscription.next())).toEqual(error);
     await finishing(finish());

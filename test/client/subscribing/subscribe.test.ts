@@ -64,15 +64,17 @@ describe("subscribe", () => {
     broker.message(subscription.id, "[2]");
     await settled();
     expect(seen).toEqual([{ n: 1 }, [2]]);
-    await expect(subscription.next()).rejects.toThrow("subscription sub-1 has a handler: it cannot be iterated");
+    await expect(subscription.next()).rejects.toThrow(
+      `subscription ${subscription.id} has a handler: it cannot be iterated`,
+    );
     await client.disconnect();
   });
 
   test("with receipt waits for the broker's word, and hears messages that come before it", async () => {
     const { broker, client } = await connected({ receipts: false });
-    const subscribing = client.subscribe("/queue/a", { receipt: "r" });
+    const subscribing = client.subscribe("/queue/a", { receipt: "r", id: "a" });
     await settled();
-    broker.message("sub-1", "early");
+    broker.message("a", "early");
     broker.send("RECEIPT", { "receipt-id": "r" });
     const subscription = await subscribing;
     expect((await take(subscription)).text()).toBe("early");
@@ -81,11 +83,11 @@ describe("subscribe", () => {
 
   test("that the broker refuses by receipt rejects, and its id is gone", async () => {
     const { broker, client } = await connected({ receipts: false });
-    const refused = failure(client.subscribe("/queue/closed", { receipt: "r" }));
+    const refused = failure(client.subscribe("/queue/closed", { receipt: "r", id: "a" }));
     await settled();
     broker.send("ERROR", { message: "access_refused", "receipt-id": "r" });
     expect(await refused).toBeInstanceOf(ServerError);
-    broker.message("sub-1", "ghost");
+    broker.message("a", "ghost");
     await settled();
     expect(client.metrics().messagesDropped).toBe(1);
     await client.disconnect({ timeout: 1 });

@@ -11,18 +11,18 @@ describe("the end of a subscription", () => {
     const told: Status[] = [];
     client.onStatus((status) => told.push(status));
     const subscription = await client.subscribe("/queue/a");
-    await subscription.unsubscribe({ receipt: true, headers: { durable: true } });
+    await subscription.unsubscribe({ receipt: "r", headers: { durable: true } });
     await subscription.unsubscribe();
     expect(broker.of("UNSUBSCRIBE").map(({ headers }) => [...headers])).toEqual([
       [
-        ["id", "sub-1"],
+        ["id", subscription.id],
         ["durable", "true"],
-        ["receipt", "receipt-2"],
+        ["receipt", "r"],
       ],
     ]);
-    broker.message("sub-1", "late");
+    broker.message(subscription.id, "late");
     await settled();
-    expect(told).toEqual([{ type: "message-dropped", subscription: "sub-1", count: 1 }]);
+    expect(told).toEqual([{ type: "message-dropped", subscription: subscription.id, count: 1 }]);
     expect(client.metrics().messagesDropped).toBe(1);
     await subscription.ended;
     await client.disconnect();

@@ -45,7 +45,7 @@ describe("a subscription that is not read", () => {
     expect(error).toBeInstanceOf(SlowConsumerError);
     expect(error).toMatchObject({
       message:
-        "subscription sub-1 to /queue/a has 20 unread messages of 30 bytes and gets another of 2, its buffer takes 20 of 67108864 bytes; " +
+        `subscription ${subscription.id} to /queue/a has 20 unread messages of 30 bytes and gets another of 2, its buffer takes 20 of 67108864 bytes; ` +
         "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",
     });
     expect(other.isLive).toBe(true);
@@ -58,7 +58,8 @@ describe("a subscription that is not read", () => {
     const { broker, client } = await connected({}, { buffer: { messages: 100 } });
     const subscription = await client.subscribe("/queue/a");
     let all = "";
-    for (let i = 0; i < 40; i++) all += `MESSAGE\nsubscription:sub-1\nmessage-id:${i}\ndestination:/queue/a\n\n${i}\0`;
+    for (let i = 0; i < 40; i++)
+      all += `MESSAGE\nsubscription:${subscription.id}\nmessage-id:${i}\ndestination:/queue/a\n\n${i}\0`;
     broker.transport.send(all); // one chunk
     await settled();
     expect(subscription.unread).toBe(10);

@@ -63,7 +63,7 @@ describe("a transaction", () => {
     broker.message(subscription.id, "1");
     broker.message(subscription.id, "2");
     const transaction = await client.begin();
-    expect([transaction.id, transaction.isOpen, transaction.isFinished]).toEqual(["tx-2", true, false]);
+    expect([transaction.isOpen, transaction.isFinished]).toEqual([true, false]);
     for (const how of ["ack", "nack"] as const) {
       const { value } = await subscription.next();
       if (value !== undefined) await transaction[how](value);
@@ -71,14 +71,14 @@ describe("a transaction", () => {
     await transaction.send("/queue/b", "x", { headers: { "x-app": "yes" } });
     await transaction.commit();
     expect(told(broker)).toEqual([
-      ["BEGIN", "tx-2", undefined],
-      ["ACK", "tx-2", "ack-m-1"],
-      ["NACK", "tx-2", "ack-m-2"],
-      ["SEND", "tx-2", "/queue/b"],
-      ["COMMIT", "tx-2", undefined],
+      ["BEGIN", transaction.id, undefined],
+      ["ACK", transaction.id, "ack-m-1"],
+      ["NACK", transaction.id, "ack-m-2"],
+      ["SEND", transaction.id, "/queue/b"],
+      ["COMMIT", transaction.id, undefined],
     ]);
     expect(broker.of("SEND")[0]?.headers.get("x-app")).toBe("yes");
-    expect(broker.of("COMMIT")[0]?.headers.get("receipt")).toBe("receipt-3");
+    expect(broker.of("COMMIT")[0]?.headers.has("receipt")).toBe(true);
     expect([transaction.isOpen, transaction.isFinished]).toEqual([false, true]);
     await client.disconnect();
   });
