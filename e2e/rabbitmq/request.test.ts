@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConnectionLostError, ReplyTimeoutError, type Status } from "../../src/index.js";
+import { ConnectionLostError, ReplyTimeoutError, ServerError, type Status } from "../../src/index.js";
 import { FOR_BURSTS, TABLE, endSession, open } from "./clients.js";
 import { drain, failure, takeOne, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
@@ -75,6 +75,41 @@ describeRabbitMq("requests over RabbitMQ", () => {
       const replies = await Promise.all(["a", "b", "c"].map((body) => client.request(destination, body)));
       expect(texts(replies)).toEqual(["re: a", "re: b", "re: c"]);
       expect(client.metrics()).toMatchObject({ reconnects: 1, messagesDropped: 0 });
+    });
+
+    test("reject at once when the broker refuses the subscription to their replies, and so does each later one", async () => {
+      await using client = await open(row);
+      const destination = freshQueue();
+      await client.respond(destination, (message) => `re: ${message.text()}`, { receipt: true });
+      const asked: string[] = [];
+      client.onFrame(({ frame }) => {
+        if (frame.command === "SUBSCRIBE") asked.push(frame.headers.get("id") ?? "");
+      });
+      for (const replyTo of ["/nonsense/replies", "/queue/", "/nonsense/replies"]) {
+        const errors = await Promise.all(
+          ["a", "b"].map((body) => failure(client.request(destination, body, { replyTo, timeout: Infinity }))),
+        );
+        for (const error of errors) expect(error).toBeInstanceOf(ServerError);
+      }
+      expect(new Set(asked).size).toBe(3);
+      // An ERROR that is about something else rejects none.
+      const replyTo = freshQueue();
+      await client.send("/nonsense/x", "");
+      const replies = await Promise.all(["c", "d"].map((body) => client.request(destination, body, { replyTo })));
+      expect(texts(replies)).toEqual(["re: c", "re: d"]);
+    });
+
+    test("reject when a refused subscription ends the session, and are answered once it is accepted", async () => {
+      await using server = await open(row);
+      await using client = await open(row, { reconnect: () => 0 });
+      const [destination, queue] = [freshQueue(), freshQueue()];
+      await server.respond(destination, (message) => `re: ${message.text()}`, { receipt: true });
+      const replyTo = `/amq${queue}`; // must be there already
+      const error = await failure(client.request(destination, "1", { replyTo, timeout: Infinity }));
+      expect(error).toBeInstanceOf(ConnectionLostError);
+      await server.send(queue, "for nobody", { receipt: true });
+      await client.connect();
+      expect((await client.request(destination, "2", { replyTo })).text()).toBe("re: 2");
     });
 
     test("are answered by a responder that has lost its session meanwhile, when it is back", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.js";
 import { BaseClient } from "../../src/client/client.js";
+import type { Message } from "../../src/client/messages/message.js";
 import type { ClientOptions } from "../../src/client/options/options.js";
 import type { Status } from "../../src/client/observing/status.js";
 import { ConnectError, ReceiptTimeoutError, ServerError } from "../../src/errors.js";
@@ -217,6 +218,30 @@ describe("subscriptions", () => {
     await client.respond("/queue/rpc", (message) => `${message.text()}!`, { receipt: true });
     expect((await client.request("/queue/rpc", "hello")).text()).toBe("hello!");
   });
+});
+
+describe.each(["rabbitmq", "activemq"] as const)("a subscription to replies that is refused once (%s)", (dialect) => {
+  test.each(CARRIERS)(
+    "rejects what waits for it at once, and is made again for the next request (%s)",
+    async (carrier) => {
+      await using here = await pair({ dialect }, carrier);
+      const { broker, client } = here;
+      await client.respond("/queue/rpc", (message) => `${message.text()}!`, { receipt: true });
+      broker.script({
+        command: "SUBSCRIBE",
+        destination: "/queue/replies",
+        times: 1,
+        answer: { type: "error", error: { message: "not now" } },
+      });
+      const ask = (text: string): Promise<Message> => client.request("/queue/rpc", text, { replyTo: "/queue/replies" });
+      const refused = await Promise.all(["1", "2"].map((text) => failure(ask(text))));
+      for (const error of refused) expect(error).toMatchObject({ name: "ServerError", message: "not now" });
+      const replies = await Promise.all(["3", "4"].map(ask));
+      // The replies to those that were refused are in the queue, too, and belong to nobody.
+      expect(replies.map((reply) => reply.text())).toEqual(["3!", "4!"]);
+      expect(client.state).toBe("connected");
+    },
+  );
 });
 
 describe("what is written", () => {

@@ -2,6 +2,7 @@
 import {
   ConnectionLostError,
   InvalidStateError,
+  ReceiptTimeoutError,
   ReplyTimeoutError,
   type ServerError,
   type StompError,
@@ -47,6 +48,14 @@ interface Pending {
   readonly timeout: number;
 }
 
+/** A subscription for replies. */
+interface Replies {
+  readonly id: string;
+  readonly replyTo: string;
+  /** `"asked"` until its receipt comes or is late, or a message by it comes; `"doubted"` from an ERROR on that came meanwhile and named nothing. */
+  state: "asked" | "doubted" | "held";
+}
+
 /** Headers of SEND that are arguments or options of their own, or made. */
 const OWN_HEADERS = ["destination", "receipt", "reply-to", "correlation-id"];
 const TEMP_QUEUE = "/temp-queue/";
@@ -58,8 +67,8 @@ const TEMP_QUEUE = "/temp-queue/";
 export class Requests implements SessionPart {
   readonly #context: ClientContext;
   readonly #pending: Waits<Message, Pending>;
-  /** In this session: the destinations that replies come to, by the ids of their subscriptions. */
-  readonly #replies = new Map<string, string>();
+  /** The subscriptions for replies in this session, by id. */
+  readonly #replies = new Map<string, Replies>();
 
   constructor(context: ClientContext) {
     this.#context = context;
@@ -92,11 +101,12 @@ export class Requests implements SessionPart {
       const replyTo = options.replyTo ?? this.#temporaryQueue(connection.server);
       const id = ids.next(ids.unique);
       headers.push(["reply-to", replyTo], ["correlation-id", id]);
-      this.#subscribe(connection, replyTo);
       const contentLength = options.contentLength ?? defaults.contentLength;
+      const reply = this.#pending.begin(id, { name, replyTo, timeout }, { timeout, signal });
+      this.#subscribe(connection, replyTo);
       const frame: Outgoing = { command: "SEND", headers, body, contentLength, about: destination };
-      connection.send(frame).catch(() => undefined); // the session has ended, and with it the wait
-      return this.#pending.begin(id, { name, replyTo, timeout }, { timeout, signal });
+      sent(connection, frame, false).catch((error: unknown) => this.#pending.reject(id, error));
+      return reply;
     } catch (error) {
       return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
@@ -106,18 +116,27 @@ export class Requests implements SessionPart {
   message(frame: ServerFrame): boolean {
     if (this.#pending.size === 0) return false;
     const subscription = frame.headers.get("subscription"); // STOMP 1.0 has no such header
-    if (subscription !== undefined && !this.#replies.has(subscription)) return false;
+    if (subscription !== undefined) {
+      const replies = this.#replies.get(subscription);
+      if (replies === undefined) return false;
+      replies.state = "held";
+    }
     const id = frame.headers.get("correlation-id") ?? "";
     return this.#pending.has(id) && this.#pending.resolve(id, new Message(frame, NOTHING_TO_SETTLE, 1));
   }
 
-  /** An ERROR came. One that names a subscription for replies ends it, and the requests that wait for replies on it. */
+  /** An ERROR came. One that names a subscription for replies ends it; one that names nothing may be about any that is not confirmed. */
   serverError(error: ServerError): boolean {
-    const subscription = error.headers.get("subscription") ?? "";
-    const ended = this.#replies.get(subscription);
-    if (ended === undefined) return false;
-    this.#replies.delete(subscription);
-    return this.#pending.rejectEach(({ replyTo }) => (replyTo === ended ? error : undefined));
+    const subscription = error.headers.get("subscription");
+    const ended = subscription === undefined ? undefined : this.#replies.get(subscription);
+    if (ended !== undefined) {
+      // Where nobody waits for a reply there is nobody else to tell.
+      if (!this.#refused(ended, error)) this.#context.status.tell({ type: "server-error", error });
+      return true;
+    }
+    const isNameless = (subscription ?? error.receiptId) === undefined;
+    if (isNameless) for (const each of this.#replies.values()) this.#doubt(each, error);
+    return false;
   }
 
   /** The session has ended: no reply will come to what was requested in it. */
@@ -143,20 +162,54 @@ export class Requests implements SessionPart {
   }
 
   #subscribe(connection: Connection, replyTo: string): void {
-    for (const known of this.#replies.values()) if (known === replyTo) return;
-    if (brokerKindOf(connection.server).replyQueues === "made" && replyTo.startsWith(TEMP_QUEUE)) {
-      this.#replies.set(replyTo, replyTo); // the broker names a subscription so that nobody made
-      return;
-    }
-    const id = this.#context.ids.next("s");
+    for (const known of this.#replies.values()) if (known.replyTo === replyTo) return;
+    // Such a broker names a subscription so that nobody made.
+    const isMade = brokerKindOf(connection.server).replyQueues === "made" && replyTo.startsWith(TEMP_QUEUE);
+    const id = isMade ? replyTo : this.#context.ids.next("s");
+    const replies: Replies = { id, replyTo, state: isMade ? "held" : "asked" };
+    this.#replies.set(id, replies);
+    if (isMade) return;
     const frame = outgoing("SUBSCRIBE", replyTo, [
       ["destination", replyTo],
       ["id", id],
       ["ack", "auto"],
     ]);
-    connection.send(frame).catch(() => undefined); // the session has ended
-    this.#replies.set(id, replyTo);
+    const hold = (): void => {
+      replies.state = "held";
+    };
+    sent(connection, frame).then(hold, (error: unknown) => {
+      if (error instanceof ReceiptTimeoutError)
+        hold(); // a broker that answers no receipts has it all the same
+      else this.#refused(replies, error);
+    });
   }
+
+  /**
+   * An ERROR came that names nothing, as all of RabbitMQ's, which does one thing after the other, and answers no refused SUBSCRIBE
+   * unless it ends the session: when a transaction is begun and the SUBSCRIBE before it is not confirmed, that was refused.
+   */
+  #doubt(replies: Replies, error: ServerError): void {
+    const connection = this.#context.connection();
+    if (connection === undefined || replies.state !== "asked") return;
+    replies.state = "doubted";
+    const id = this.#context.ids.next("t");
+    for (const command of ["BEGIN", "ABORT"] as const) {
+      sent(connection, outgoing(command, id, [["transaction", id]])).then(
+        () => replies.state === "doubted" && this.#refused(replies, error),
+        () => false, // no more is known than before
+      );
+    }
+  }
+
+  /** A subscription for replies has ended, or never was: the next request makes another one. Returns whether a request waited for it. */
+  #refused({ id, replyTo }: Replies, error: unknown): boolean {
+    return this.#replies.delete(id) && this.#pending.rejectEach((one) => (one.replyTo === replyTo ? error : undefined));
+  }
+}
+
+/** Send a frame, and wait for its receipt, which might never come. What `send` throws is a rejection too. */
+async function sent(connection: Connection, frame: Outgoing, receipt = true): Promise<void> {
+  await connection.send(frame, { receipt, isOptional: true });
 }
 
 /** A reply is consumed when it is delivered. */

@@ -117,7 +117,14 @@ describe("metrics", () => {
   });
 
   test("show how much is waiting at this moment", async () => {
-    const { broker, client } = await connected({ receipts: false, memory: { latency: 0 } });
+    const { broker, client } = await connected({
+      receipts: false,
+      memory: { latency: 0 },
+      onFrame: ({ headers }, self) => {
+        const receipt = headers.get("receipt") ?? "r";
+        if (receipt !== "r") self.send("RECEIPT", { "receipt-id": receipt });
+      },
+    });
     const working = deferred<void>();
     const handled = await client.subscribe("/queue/a", () => working.promise);
     for (const text of ["1", "2", "3"]) broker.message(handled.id, text);
