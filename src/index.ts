@@ -36,8 +36,14 @@ export {
 } from "./client/options/options.js";
 export { type BackoffOptions, type ReconnectPolicy, exponentialBackoff } from "./client/options/reconnect-policy.js";
 export { type ReceiptOptions } from "./client/messages/receipt-options.js";
-export { type RequestOptions } from "./client/requests/requests.js";
-export { type Reply, type Responder, type RespondOptions } from "./client/requests/respond.js";
+export { type RequestOptions, type TypedRequestOptions } from "./client/requests/requests.js";
+export {
+  type Reply,
+  type Responder,
+  type RespondOptions,
+  type TypedResponder,
+  type TypedRespondOptions,
+} from "./client/requests/respond.js";
 export { type UnsentMessage } from "./client/sending/parked-messages.js";
 export { type SendFrameOptions, type SendOptions, type TypedSendOptions } from "./client/sending/send-options.js";
 export {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConnectionLostError, ReplyTimeoutError, ServerError, type Status } from "../../src/index.js";
+import { ConnectionLostError, ReplyTimeoutError, ServerError, type Status, json } from "../../src/index.js";
 import { FOR_BURSTS, TABLE, endSession, open } from "./clients.js";
 import { drain, failure, takeOne, texts } from "../support/messages.js";
 import { describeRabbitMq, freshQueue } from "./with-rabbitmq.js";
@@ -110,6 +110,17 @@ describeRabbitMq("requests over RabbitMQ", () => {
       await server.send(queue, "for nobody", { receipt: true });
       await client.connect();
       expect((await client.request(destination, "2", { replyTo })).text()).toBe("re: 2");
+    });
+
+    test("carry values both ways, in a transaction too", async () => {
+      await using client = await open(row);
+      const [destination, other] = [freshQueue(), freshQueue()];
+      const codec = json<{ readonly n: number }>();
+      await client.respond(destination, ({ value }) => ({ n: value.n * 2 }), { codec, receipt: true });
+      expect((await client.request(destination, { n: 21 }, { codec })).value).toEqual({ n: 42 });
+      await using subscription = await client.subscribe(other, { codec });
+      await client.transaction((transaction) => transaction.send(other, { n: 1 }, { codec }));
+      expect((await subscription.next()).value?.value).toEqual({ n: 1 });
     });
 
     test("are answered by a responder that has lost its session meanwhile, when it is back", async () => {

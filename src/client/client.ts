@@ -20,6 +20,7 @@ import { Ids } from "./connection/environment.js";
 import { Flow } from "./connection/flow.js";
 import { checkDestination, wrongOptions } from "./connection/outgoing.js";
 import { SessionParts } from "./connection/session-part.js";
+import type { Codec } from "./messages/codec.js";
 import type { Message } from "./messages/message.js";
 import { type FrameListener, FrameListeners } from "./observing/frame-listeners.js";
 import { Counters, type Metrics } from "./observing/metrics.js";
@@ -31,12 +32,18 @@ import type { ClientOptions, DisconnectOptions, FlushOptions } from "./options/o
 import { resolveOptions } from "./options/resolved-options.js";
 import { type NamedDial, checkDials } from "./reconnecting/named-dial.js";
 import { type ClientState, Supervisor } from "./reconnecting/supervisor.js";
-import { type RequestOptions, Requests } from "./requests/requests.js";
-import { type Responder, type RespondOptions, respondWith } from "./requests/respond.js";
+import { type RequestOptions, Requests, type TypedRequestOptions } from "./requests/requests.js";
+import {
+  type Responder,
+  type RespondOptions,
+  type TypedResponder,
+  type TypedRespondOptions,
+  respondWith,
+} from "./requests/respond.js";
 import { Outbox } from "./sending/outbox.js";
 import type { UnsentMessage } from "./sending/parked-messages.js";
 import { Sender } from "./sending/send.js";
-import type { SendFrameOptions, SendOptions, TypedSendOptions } from "./sending/send-options.js";
+import type { SendFrameOptions, SendOptions, TypedSendOptions, ValueOptions } from "./sending/send-options.js";
 import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribing/subscribe-options.js";
 import type { Subscription } from "./subscribing/subscription.js";
 import { Subscriptions } from "./subscribing/subscriptions.js";
@@ -165,15 +172,8 @@ export class BaseClient implements AsyncDisposable {
    */
   send<T>(destination: string, value: T, options: TypedSendOptions<T>): Promise<void>;
   send(destination: string, body?: Body, options?: SendOptions & { readonly codec?: undefined }): Promise<void>;
-  send(
-    destination: string,
-    body: unknown = "",
-    options: SendOptions | TypedSendOptions<unknown> = NOTHING,
-  ): Promise<void> {
-    const wrong = wrongOptions(options);
-    if (wrong !== undefined) return wrong;
-    if ("codec" in options && options.codec !== undefined) return this.#sender.sendValue(destination, body, options);
-    return this.#sender.send(destination, body as Body, options); // checked there
+  send(destination: string, body?: unknown, options: ValueOptions<SendOptions> = NOTHING): Promise<void> {
+    return wrongOptions(options) ?? this.#sender.sendValue(destination, body, options);
   }
 
   /**
@@ -228,22 +228,48 @@ export class BaseClient implements AsyncDisposable {
    * same time. A request is sent at most once, whatever the client's `delivery` is.
    *
    * Rejects with ReplyTimeoutError, with `signal.reason`, with ConnectionLostError (`outcome: "unknown"`) when the session ends
-   * before the reply comes, with ServerError when the broker ends the subscription for replies, and as `send` does.
+   * before the reply comes, with ServerError when the broker refuses or ends the subscription for replies, and as `send` does. With a
+   * codec the reply has a `value`; the call rejects with the codec's error when that cannot be made.
    */
-  request(destination: string, body: Body = "", options: RequestOptions = NOTHING): Promise<Message> {
+  request<T, Sent>(destination: string, value: Sent, options: TypedRequestOptions<T, Sent>): Promise<Message<T>>;
+  request(
+    destination: string,
+    body?: Body,
+    options?: RequestOptions & { readonly codec?: undefined },
+  ): Promise<Message>;
+  request<T>(
+    destination: string,
+    body?: unknown,
+    options: ValueOptions<RequestOptions, Codec<T, unknown>> = NOTHING,
+  ): Promise<Message<T>> {
     return wrongOptions(options) ?? this.#requests.request(destination, body, options);
   }
 
   /**
    * Answer requests: the result of `responder` for a message is sent to the message's `reply-to`, with its `correlation-id`. A message
    * without `reply-to` is handled too. When the responder or the sending fails, status reports a `handler-error`, the message is
-   * NACKed in an ack mode, and the requester gets no reply.
+   * NACKed in an ack mode, and the requester gets no reply. With a codec the message has a `value`, and the responder returns one; what
+   * is not a valid request is treated as the option `invalid` says.
    *
    * Rejects as `subscribe` does.
    */
-  respond(destination: string, responder: Responder, options: RespondOptions = NOTHING): Promise<Subscription> {
-    const handler = respondWith(responder, (replyTo, body, headers) => this.#sender.send(replyTo, body, { headers }));
-    return this.subscribe(destination, handler, options);
+  respond<T, Sent>(
+    destination: string,
+    responder: TypedResponder<T, Sent>,
+    options: TypedRespondOptions<T, Sent>,
+  ): Promise<Subscription<T>>;
+  respond(
+    destination: string,
+    responder: Responder,
+    options?: RespondOptions & { readonly codec?: undefined },
+  ): Promise<Subscription>;
+  async respond<T>(
+    destination: string,
+    responder: TypedResponder<T, unknown>,
+    options: ValueOptions<RespondOptions, Codec<T, unknown>> = NOTHING,
+  ): Promise<Subscription<T>> {
+    const handler = respondWith(responder, options.codec, (...reply) => this.#sender.sendValue(...reply));
+    return this.subscribe(destination, handler, options as TypedRespondOptions<T, unknown>); // `T` is `undefined` without a codec
   }
 
   /**

@@ -71,6 +71,15 @@ export function json<T = unknown, Sent = T>(schema?: StandardSchema<Sent, T>): C
   };
 }
 
+/** @throws TypeError unless `codec` has that function. */
+export function checkCodec<N extends "encode" | "decode">(
+  codec: { readonly [name in N]?: unknown } | null,
+  name: N,
+): void {
+  if (typeof codec?.[name] === "function") return;
+  throw new TypeError(`codec must have a function ${name}; a Standard Schema validator goes in as json(schema)`);
+}
+
 function encodeJson(value: unknown): Encoded {
   const body = JSON.stringify(value) as string | undefined; // undefined for what has no JSON, against its type
   if (body === undefined) throw new TypeError(`there is no JSON for ${typeof value}`);

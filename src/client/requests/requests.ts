@@ -15,8 +15,10 @@ import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
 import { type Outgoing, checkDestination, outgoing } from "../connection/outgoing.js";
 import type { SessionPart } from "../connection/session-part.js";
+import { type Codec, checkCodec } from "../messages/codec.js";
 import { Message, type Settler } from "../messages/message.js";
-import { sendHeaders } from "../sending/send-headers.js";
+import { sendEncoded, sendHeaders } from "../sending/send-headers.js";
+import type { ValueOptions } from "../sending/send-options.js";
 
 /** Options of {@link Client.request}. */
 export interface RequestOptions {
@@ -37,6 +39,15 @@ export interface RequestOptions {
   readonly replyTo?: string;
   /** Write `content-length`. @default ClientOptions.contentLength */
   readonly contentLength?: boolean;
+}
+
+/** Options of {@link Client.request} for a request and a reply that are values. */
+export interface TypedRequestOptions<T, Sent> extends RequestOptions {
+  /**
+   * Makes the request from the value, and the `value` of the reply. Where the two have schemas of their own:
+   * `{ encode: json(question).encode, decode: json(answer).decode }`. For a reply that is not valid the call rejects with the codec's error.
+   */
+  readonly codec: Codec<T, Sent>;
 }
 
 /** A reply that is waited for. */
@@ -86,8 +97,24 @@ export class Requests implements SessionPart {
     return this.#pending.size;
   }
 
-  /** See {@link BaseClient.request}. */
-  request(destination: string, body: Body, options: RequestOptions): Promise<Message> {
+  /** See {@link BaseClient.request}: with a codec or without. */
+  request<T>(
+    destination: string,
+    value: unknown,
+    options: ValueOptions<RequestOptions, Codec<T, unknown>>,
+  ): Promise<Message<T>> {
+    const { codec } = options;
+    // Without a codec the body is checked when it is sent, and `T` is `undefined`.
+    if (codec === undefined) return this.#request(destination, value as Body, options) as Promise<Message<T>>;
+    return sendEncoded(codec, value, options, async (body, given) => {
+      checkCodec(codec, "decode");
+      const reply = (await this.#request(destination, body, given)) as Message<T>; // it has its value before anyone is given it
+      reply.decoded(await codec.decode(reply));
+      return reply;
+    });
+  }
+
+  #request(destination: string, body: Body = "", options: RequestOptions): Promise<Message> {
     try {
       const { ids, options: defaults } = this.#context;
       const { signal } = options;

@@ -1,9 +1,9 @@
 /** The headers of a SEND. */
-import type { Body, HeadersInit, HeaderValue } from "../../protocol/index.js";
+import { isThenable } from "../../internal/thenable.js";
+import { type Body, type HeadersInit, type HeaderValue, headerPairs } from "../../protocol/index.js";
 import { type Pairs, addHeaders, checkBody, checkDestination } from "../connection/outgoing.js";
-import type { Encoded } from "../messages/codec.js";
+import { type Encoded, type ValueEncoder, checkCodec } from "../messages/codec.js";
 import type { Propagation } from "../options/options.js";
-import type { SendOptions } from "./send-options.js";
 
 /** Headers of SEND that are arguments or options of their own. */
 const OWN_HEADERS = ["destination", "receipt"];
@@ -34,11 +34,29 @@ export function sendHeaders(
   return pairs;
 }
 
-/** The options of a SEND whose body a codec has made: with its headers, which count after those that the caller gave. */
-export function withEncoded<O extends SendOptions>(options: O, { headers = {} }: Encoded): O {
-  const given: Pairs = [];
-  addHeaders(given, options.headers, "SEND", OWN_HEADERS);
-  const names = new Set(given.map(([name]) => name));
-  for (const [name, value] of Object.entries(headers)) if (!names.has(name)) given.push([name, value]);
-  return { ...options, headers: given };
+/**
+ * Send what a codec makes of a value: at once, unless it makes a promise. Its headers count after those that the caller gave. Rejects
+ * as the codec fails, and as `send` does.
+ */
+export function sendEncoded<O extends { readonly headers?: HeadersInit }, R>(
+  codec: ValueEncoder<unknown>,
+  value: unknown,
+  options: O,
+  send: (body: Body, options: O) => Promise<R>,
+): Promise<R> {
+  try {
+    checkCodec(codec, "encode");
+    // As they are at the call: the caller may change its headers while the codec works.
+    const given: Pairs = Array.from(headerPairs(options.headers ?? {}), ([name, text]) => [name, text] as const);
+    const names = new Set(given.map(([name]) => name));
+    const asked = { ...options, headers: given };
+    const go = ({ body, headers = {} }: Encoded): Promise<R> => {
+      for (const [name, more] of Object.entries(headers)) if (!names.has(name)) given.push([name, more]);
+      return send(body, asked);
+    };
+    const encoded = codec.encode(value);
+    return isThenable(encoded) ? Promise.resolve(encoded).then(go) : go(encoded);
+  } catch (error) {
+    return Promise.reject(error); // as the codec threw it
+  }
 }

@@ -23,6 +23,9 @@ export interface TypedSendOptions<T> extends SendOptions {
   readonly codec: ValueEncoder<T>;
 }
 
+/** Options of a call with a codec, or without. */
+export type ValueOptions<O, C = ValueEncoder<unknown>> = O & { readonly codec?: C | undefined };
+
 /** Options of {@link Client.sendFrame}. */
 export interface SendFrameOptions extends ReceiptOptions {
   /**

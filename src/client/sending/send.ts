@@ -1,13 +1,11 @@
 /** Sends: at most once over the connection that there is, or at least once by the outbox. */
 import { InvalidStateError } from "../../errors.js";
-import { isThenable } from "../../internal/thenable.js";
 import { type Body, type ClientCommand, type HeadersInit, headerPairs, isCommandOf } from "../../protocol/index.js";
 import { type ClientContext, sendNow } from "../connection/context.js";
 import { type Pairs, checkBody, checkReceiptOptions } from "../connection/outgoing.js";
-import type { Encoded } from "../messages/codec.js";
 import type { Outbox } from "./outbox.js";
-import { sendHeaders, withEncoded } from "./send-headers.js";
-import type { SendFrameOptions, SendOptions, TypedSendOptions } from "./send-options.js";
+import { sendEncoded, sendHeaders } from "./send-headers.js";
+import type { SendFrameOptions, SendOptions, ValueOptions } from "./send-options.js";
 
 /** Sends what a client is asked to send. */
 export class Sender {
@@ -20,7 +18,7 @@ export class Sender {
   }
 
   /** See {@link BaseClient.send}. */
-  send(destination: string, body: Body, options: SendOptions): Promise<void> {
+  send(destination: string, body: Body | undefined = "", options: SendOptions): Promise<void> {
     try {
       const { delivery, propagation, contentLength: usual } = this.#context.options;
       const headers = sendHeaders(destination, body, options.headers, propagation);
@@ -32,21 +30,11 @@ export class Sender {
     }
   }
 
-  /** See {@link BaseClient.send}: with a codec. */
-  sendValue(destination: string, value: unknown, options: TypedSendOptions<unknown>): Promise<void> {
-    try {
-      const { codec } = options;
-      if (typeof codec?.encode !== "function") throw new TypeError("codec must have a function encode");
-      const encoded = codec.encode(value);
-      if (isThenable(encoded)) {
-        // A copy: the caller may change its headers meanwhile.
-        const headers = Array.from(headerPairs(options.headers ?? {}), ([name, one]) => [name, one] as const);
-        return Promise.resolve(encoded).then((one) => this.#sendEncoded(destination, one, { ...options, headers }));
-      }
-      return this.#sendEncoded(destination, encoded, options); // at once: what is sent after it goes after it
-    } catch (error) {
-      return Promise.reject(error); // as the codec threw it
-    }
+  /** See {@link BaseClient.send}: with a codec or without. */
+  sendValue(destination: string, value: unknown, options: ValueOptions<SendOptions>): Promise<void> {
+    const { codec } = options;
+    if (codec === undefined) return this.send(destination, value as Body | undefined, options); // checked there
+    return sendEncoded(codec, value, options, (body, given) => this.send(destination, body, given));
   }
 
   /** See {@link BaseClient.sendFrame}. */
@@ -66,10 +54,6 @@ export class Sender {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #sendEncoded(destination: string, encoded: Encoded, options: SendOptions): Promise<void> {
-    return this.send(destination, encoded.body, withEncoded(options, encoded));
   }
 
   #keep(destination: string, pairs: Pairs, body: Body, contentLength: boolean, options: SendOptions): Promise<void> {

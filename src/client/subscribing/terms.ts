@@ -1,7 +1,7 @@
 /** What a subscription is to be: a caller's arguments, checked, with every default filled in. */
 import { type HeadersInit, hasHeader, headerPairs } from "../../protocol/index.js";
+import { type ValueDecoder, checkCodec } from "../messages/codec.js";
 import type { Ids } from "../connection/environment.js";
-import type { ValueDecoder } from "../messages/codec.js";
 import type { AckMode } from "../messages/message.js";
 import type { BufferLimits, SlowPolicy } from "../options/options.js";
 import { type ResolvedOptions, checkSlowPolicy, resolveBuffer } from "../options/resolved-options.js";
@@ -53,9 +53,7 @@ export function termsOf<T>(
   if (invalid !== "nack" && invalid !== "fail" && typeof invalid !== "function") {
     throw new TypeError(`invalid must be "nack", "fail" or a function, not ${JSON.stringify(invalid)}`);
   }
-  if (codec !== undefined && typeof codec?.decode !== "function") {
-    throw new TypeError("codec must have a function decode; a Standard Schema validator goes in as json(schema)");
-  }
+  if (codec !== undefined) checkCodec(codec, "decode");
   const whenSlow = checkSlowPolicy(options.whenSlow ?? (ack === "auto" ? defaults.whenSlow : "fail"));
   if (whenSlow === "drop-oldest" && ack !== "auto") {
     throw new TypeError(

@@ -5,8 +5,8 @@ import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
 import type { Message, SettleOptions } from "../messages/message.js";
 import { type Outgoing, type Pairs, addHeaders, outgoing, wrongOptions } from "../connection/outgoing.js";
-import { sendHeaders } from "../sending/send-headers.js";
-import type { SendOptions } from "../sending/send-options.js";
+import { sendEncoded, sendHeaders } from "../sending/send-headers.js";
+import type { SendOptions, TypedSendOptions, ValueOptions } from "../sending/send-options.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
 
 /** Options of {@link Transaction.commit} and {@link Transaction.abort}. */
@@ -62,11 +62,20 @@ export class Transaction implements AsyncDisposable {
    * `Promise.all([sent, transaction.commit()])`. The receipt of the commit is enough in most cases.
    *
    * Rejects as {@link Client.send} does; with TransactionError when it is aborted or its session ends, with InvalidStateError
-   * after its end. It is sent at most once, whatever the client's `delivery` is.
+   * after its end. It is sent at most once, whatever the client's `delivery` is. With a codec that returns a promise it is sent when
+   * that resolves, and rejects when the transaction was finished meanwhile: wait for it before `commit`.
    */
-  send(destination: string, body: Body = "", options: SendOptions = {}): Promise<void> {
+  send<T>(destination: string, value: T, options: TypedSendOptions<T>): Promise<void>;
+  send(destination: string, body?: Body, options?: SendOptions & { readonly codec?: undefined }): Promise<void>;
+  send(destination: string, body?: unknown, options: ValueOptions<SendOptions> = {}): Promise<void> {
     const wrong = wrongOptions(options);
     if (wrong !== undefined) return wrong;
+    const { codec } = options;
+    if (codec === undefined) return this.#send(destination, body as Body | undefined, options); // checked there
+    return sendEncoded(codec, body, options, (encoded, given) => this.#send(destination, encoded, given));
+  }
+
+  #send(destination: string, body: Body = "", options: SendOptions): Promise<void> {
     return this.#within(() => {
       const { propagation, contentLength: usual } = this.#context.options;
       const headers = sendHeaders(destination, body, options.headers, propagation, OWN_HEADERS);

@@ -169,10 +169,10 @@ describe("sending a value", () => {
   test("refuses what is no codec, and takes an absent one for none", async () => {
     const { broker, client } = await connected();
     expect(await failure(client.send("/q", 1, { codec: order as never }))).toEqual(
-      new TypeError("codec must have a function encode"),
+      new TypeError("codec must have a function encode; a Standard Schema validator goes in as json(schema)"),
     );
     expect(await failure(client.send("/q", 1, { codec: null as never }))).toEqual(
-      new TypeError("codec must have a function encode"),
+      new TypeError("codec must have a function encode; a Standard Schema validator goes in as json(schema)"),
     );
     await client.send("/q", "plain", { codec: undefined } as never);
     await settled();
