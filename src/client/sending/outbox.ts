@@ -3,7 +3,6 @@ import { OutboxFullError, type ServerError, type StompError } from "../../errors
 import { Deadlines } from "../../internal/deadlines.js";
 import { LinkedList } from "../../internal/linked-list.js";
 import { onAbort } from "../../internal/on-abort.js";
-import { randomName } from "../../internal/random-name.js";
 import type { StoredSend } from "../../store.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
@@ -42,8 +41,6 @@ export class Outbox implements SessionPart, OutboxStoreHost, OutboxWindowHost, P
   });
   /** Why there was no session to come. */
   #lost: StompError | undefined;
-  /** What no other process or page begins its keys with. */
-  readonly #name = randomName();
   /** Octets of what is inside. */
   #bytes = 0;
   #whenEmpty: () => void = () => undefined;
@@ -70,7 +67,8 @@ export class Outbox implements SessionPart, OutboxStoreHost, OutboxWindowHost, P
    * @throws OutboxFullError when it does not fit, and cannot or is not to wait.
    */
   send(send: Omit<StoredSend, "key">, wait: EntryWait): Promise<void> {
-    const entry = sentEntry({ ...send, key: `${this.#name}-${this.#context.ids.next("send")}` }, wait);
+    const { ids } = this.#context;
+    const entry = sentEntry({ ...send, key: ids.next(ids.unique) }, wait); // no other process or page has that key
     const hasRoom = this.#waiting.size === 0 && this.#hasRoom(entry);
     if (!hasRoom) this.#checkMayWait(entry);
     const confirmed = this.#untilAborted(entry);
