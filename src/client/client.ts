@@ -10,6 +10,7 @@
  *     the end   transport → connection → reconnecting/supervisor → each part → a new effort, or the end
  *
  * The parts learn what happens to the session by one interface, `connection/session-part`, in the order of the list below.
+ * It has more than 300 lines because every call is documented here, each form of it with its types.
  */
 import { InvalidStateError } from "../errors.js";
 import { checkTimeout } from "../internal/duration.js";

@@ -154,15 +154,14 @@ export class Requests implements SessionPart {
 
   /** An ERROR came. One that names a subscription for replies ends it; one that names nothing may be about any that is not confirmed. */
   serverError(error: ServerError): boolean {
-    const subscription = error.headers.get("subscription");
-    const ended = subscription === undefined ? undefined : this.#replies.get(subscription);
+    const id = error.headers.get("subscription") ?? "";
+    const ended = this.#replies.get(id);
     if (ended !== undefined) {
       // Where nobody waits for a reply there is nobody else to tell.
       if (!this.#refused(ended, error)) this.#context.status.tell({ type: "server-error", error });
       return true;
     }
-    const isNameless = (subscription ?? error.receiptId) === undefined;
-    if (isNameless) for (const each of this.#replies.values()) this.#doubt(each, error);
+    if (!id && error.receiptId === undefined) for (const each of this.#replies.values()) this.#doubt(each, error);
     return false;
   }
 
