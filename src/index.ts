@@ -44,7 +44,7 @@ export {
   type TypedResponder,
   type TypedRespondOptions,
 } from "./client/requests/respond.js";
-export { type UnsentMessage } from "./client/sending/parked-messages.js";
+export { type UnsentMessage, type UnsentMessages } from "./client/sending/parked-messages.js";
 export { type SendFrameOptions, type SendOptions, type TypedSendOptions } from "./client/sending/send-options.js";
 export {
   type ConnectedStatus,

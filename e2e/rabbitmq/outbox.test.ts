@@ -69,10 +69,10 @@ describeRabbitMq("a stored message that RabbitMQ ends sessions over, and that no
       {
         await using second = await start(carrier, folder);
         expect(await second.unsent).toMatchObject({ key: "poison", error: { outcome: "kept" } });
-        expect(second.client.unsentMessages()).toMatchObject([{ key: "poison", body: "poison" }]);
+        expect(second.client.unsent.list()).toMatchObject([{ key: "poison", body: "poison" }]);
         await second.client.send(queue, "newer");
         expect(second.sessions()).toBe(1); // it is not sent
-        await second.client.discardUnsent("poison");
+        await second.client.unsent.discard("poison");
       }
       expect(await store.open()).toEqual([]);
       await store.close();

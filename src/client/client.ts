@@ -42,7 +42,7 @@ import {
   respondWith,
 } from "./requests/respond.js";
 import { Outbox } from "./sending/outbox.js";
-import type { UnsentMessage } from "./sending/parked-messages.js";
+import type { UnsentMessages } from "./sending/parked-messages.js";
 import { Sender } from "./sending/send.js";
 import type { SendFrameOptions, SendOptions, TypedSendOptions, ValueOptions } from "./sending/send-options.js";
 import type { MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribing/subscribe-options.js";
@@ -100,6 +100,11 @@ export class BaseClient implements AsyncDisposable {
   /** What was agreed on with the broker; `undefined` while there is no session. */
   get session(): SessionInfo | undefined {
     return this.#supervisor.session;
+  }
+
+  /** The messages that the outbox's store keeps although they are not sent any more. */
+  get unsent(): UnsentMessages {
+    return this.#outbox.parked;
   }
 
   /** Counters over all sessions of the client, and how much is pending now. */
@@ -269,6 +274,7 @@ export class BaseClient implements AsyncDisposable {
     responder: TypedResponder<T, unknown>,
     options: ValueOptions<RespondOptions, Codec<T, unknown>> = NOTHING,
   ): Promise<Subscription<T>> {
+    await wrongOptions(options);
     const handler = respondWith(responder, options.codec, (...reply) => this.#sender.sendValue(...reply));
     return this.subscribe(destination, handler, options as TypedRespondOptions<T, unknown>); // `T` is `undefined` without a codec
   }
@@ -300,34 +306,6 @@ export class BaseClient implements AsyncDisposable {
     const connection = this.#context.connection();
     if (connection === undefined) throw this.#context.notConnected("flush", "unknown");
     await connection.flush(options);
-  }
-
-  /**
-   * The messages that the outbox's store keeps and that are not sent any more, because the broker refuses them or the session's version
-   * cannot express them, and no call waited for them. Empty while the store is not open: it is opened with the first session.
-   */
-  unsentMessages(): readonly UnsentMessage[] {
-    return this.#outbox.parked.choose();
-  }
-
-  /**
-   * Send an unsent message again, or without a key all of them, before all others. Resolves when the store has noted that. What is given
-   * up again is an unsent message again.
-   *
-   * Rejects with InvalidStateError when no unsent message has that key, and with the store's error: the message is sent all the same,
-   * but after a crash it is unsent again.
-   */
-  retryUnsent(key?: string): Promise<void> {
-    return this.#outbox.parked.retry(key);
-  }
-
-  /**
-   * Delete an unsent message from the store, or without a key all of them. Resolves when that would survive a crash.
-   *
-   * Rejects with InvalidStateError when no unsent message has that key, and with the store's error: then the message is still there.
-   */
-  discardUnsent(key?: string): Promise<void> {
-    return this.#outbox.parked.discard(key);
   }
 
   /**

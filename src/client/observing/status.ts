@@ -170,14 +170,14 @@ export interface HeartBeatMissedStatus {
 /**
  * A message that the outbox's store kept from an earlier run, and that no call waits for, is not sent any more: the broker refuses it, or
  * the session's version cannot express it. It stays in the store, and is reported again whenever that is opened, until the program
- * retries or discards it: see {@link Client.unsentMessages}.
+ * retries or discards it: see {@link Client.unsent}.
  */
 export interface UnsentMessageStatus {
   /** Tells this status from the others. */
   readonly type: "unsent-message";
   /** Why; at a later start a ConnectionLostError whose message tells it. */
   readonly error: unknown;
-  /** Its key, for {@link Client.retryUnsent} and {@link Client.discardUnsent}. */
+  /** Its key, for {@link UnsentMessages.retry} and {@link UnsentMessages.discard}. */
   readonly key: string;
   /** The destination that it concerns. */
   readonly destination: string;

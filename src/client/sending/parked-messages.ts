@@ -10,6 +10,29 @@ export interface UnsentMessage extends StoredSend {
   readonly parked: string;
 }
 
+/**
+ * The messages that the outbox's store keeps and that are not sent any more, because the broker refuses them or the session's version
+ * cannot express them, and no call waited for them. There are none while the store is not open: it is opened with the first session.
+ */
+export interface UnsentMessages {
+  /** Those there are. */
+  list(): readonly UnsentMessage[];
+  /**
+   * Send the one with that key again, or without a key all of them, before all others. Resolves when the store has noted that. What is
+   * given up again is an unsent message again.
+   *
+   * Rejects with InvalidStateError when none has that key, and with the store's error: the message is sent all the same, but after a
+   * crash it is unsent again.
+   */
+  retry(key?: string): Promise<void>;
+  /**
+   * Delete the one with that key from the store, or without a key all of them. Resolves when that would survive a crash.
+   *
+   * Rejects with InvalidStateError when none has that key, and with the store's error: then the message is still there.
+   */
+  discard(key?: string): Promise<void>;
+}
+
 /** Tell whether a message in a store is parked. */
 export function isParked(send: StoredSend): send is UnsentMessage {
   return send.parked !== undefined;
@@ -27,7 +50,7 @@ export interface ParkedMessagesHost {
 const LONGEST_REASON = 1000;
 
 /** The messages that are parked. */
-export class ParkedMessages {
+export class ParkedMessages implements UnsentMessages {
   readonly #status: StatusListeners;
   readonly #store: OutboxStore;
   readonly #host: ParkedMessagesHost;
@@ -69,21 +92,24 @@ export class ParkedMessages {
     else if (this.size === 1) {
       const what = JSON.stringify(`${destination}: ${parked.slice(0, 200)}`); // without control characters
       // eslint-disable-next-line no-console -- nobody listens, and it must not get lost
-      console.warn(`stompede: unsent message ${what}; see unsentMessages() and onStatus()`);
+      console.warn(`stompede: unsent message ${what}; see client.unsent and onStatus()`);
     }
   }
 
+  list(): readonly UnsentMessage[] {
+    return this.#choose();
+  }
+
   /** The one with that key, or all. @throws InvalidStateError if there is none with that key. */
-  choose(key?: string): readonly UnsentMessage[] {
+  #choose(key?: string): readonly UnsentMessage[] {
     if (key === undefined) return [...this.#messages.values()];
     const message = this.#messages.get(key);
     if (message === undefined) throw new InvalidStateError(`no unsent message has the key ${JSON.stringify(key)}`);
     return [message];
   }
 
-  /** See {@link BaseClient.retryUnsent}. */
   async retry(key?: string): Promise<void> {
-    const messages = this.choose(key);
+    const messages = this.#choose(key);
     this.#host.restore(messages);
     const done = messages.map((message) => {
       this.#remove(message);
@@ -93,14 +119,13 @@ export class ParkedMessages {
     await Promise.all(done);
   }
 
-  /** See {@link BaseClient.discardUnsent}. */
   async discard(key?: string): Promise<void> {
     const forget = async (message: UnsentMessage): Promise<void> => {
       await this.#store.delete(message.key);
       this.#remove(message);
       this.#host.goOn();
     };
-    await Promise.all(this.choose(key).map(forget));
+    await Promise.all(this.#choose(key).map(forget));
   }
 
   /** The store is let go of. */

@@ -130,7 +130,7 @@ describe("a stored message that nobody waits for", () => {
           error: { name: "ConnectionLostError", outcome: "kept", message: "not sent in an earlier session: no poison" },
         },
       ]);
-      expect(kept.client.unsentMessages()).toEqual([
+      expect(kept.client.unsent.list()).toEqual([
         {
           key: "earlier-poison",
           destination: "/queue/a",
@@ -144,7 +144,7 @@ describe("a stored message that nobody waits for", () => {
       await kept.again();
       expect(unsentOf(kept)).toHaveLength(1); // the store was not opened again
       await kept.client.disconnect();
-      expect(kept.client.unsentMessages()).toEqual([]);
+      expect(kept.client.unsent.list()).toEqual([]);
     }
     expect(store.bodies).toEqual(["poison"]);
   });
@@ -169,7 +169,7 @@ describe("a stored message that nobody waits for", () => {
     await sessions(kept, 4);
     await kept.client.disconnect();
     expect(told.mock.calls).toEqual([
-      ['stompede: unsent message "/queue/a: no poison"; see unsentMessages() and onStatus()'],
+      ['stompede: unsent message "/queue/a: no poison"; see client.unsent and onStatus()'],
     ]);
   });
 
@@ -212,22 +212,22 @@ describe("parked messages", () => {
     return { store, kept };
   }
 
-  test("are sent by retryUnsent(), and deleted when they are confirmed", async () => {
+  test("are sent by unsent.retry(), and deleted when they are confirmed", async () => {
     const { store, kept } = await parked("a", "b");
-    await kept.client.retryUnsent();
+    await kept.client.unsent.retry();
     await settled();
     expect(kept.now).toEqual(["a", "b"]);
     expect(store.bodies).toEqual([]);
-    expect(kept.client.unsentMessages()).toEqual([]);
+    expect(kept.client.unsent.list()).toEqual([]);
     await kept.client.disconnect();
   });
 
   test("are sent one by one by their keys, and are parked no longer should the process end before", async () => {
     const { store, kept } = await parked("a", "b");
     await kept.cut();
-    await kept.client.retryUnsent("earlier-b");
+    await kept.client.unsent.retry("earlier-b");
     expect(store.parked).toEqual([["a", "no"]]);
-    expect(kept.client.unsentMessages()).toHaveLength(1);
+    expect(kept.client.unsent.list()).toHaveLength(1);
     expect(kept.client.metrics().outboxMessages).toBe(1);
     await kept.again();
     expect(kept.now).toEqual(["b"]);
@@ -239,7 +239,7 @@ describe("parked messages", () => {
     const kept = picky(store, new Set(["poison"]));
     await kept.client.connect();
     await sessions(kept, 4);
-    await kept.client.retryUnsent("earlier-poison");
+    await kept.client.unsent.retry("earlier-poison");
     await sessions(kept, 4);
     expect(unsentOf(kept)).toEqual(["earlier-poison", "earlier-poison"]);
     expect(store.parked).toEqual([["poison", "no poison"]]);
@@ -253,7 +253,7 @@ describe("parked messages", () => {
     kept.client.onStatus((status) => {
       if (status.type !== "unsent-message") return;
       unwanted.clear();
-      void kept.client.retryUnsent(status.key);
+      void kept.client.unsent.retry(status.key);
     });
     await kept.client.connect();
     await sessions(kept, 4);
@@ -266,13 +266,13 @@ describe("parked messages", () => {
     await kept.client.disconnect();
   });
 
-  test("are deleted by discardUnsent(), one or all", async () => {
+  test("are deleted by unsent.discard(), one or all", async () => {
     const { store, kept } = await parked("a", "b", "c");
-    await kept.client.discardUnsent("earlier-b");
+    await kept.client.unsent.discard("earlier-b");
     expect(store.bodies).toEqual(["a", "c"]);
-    await kept.client.discardUnsent();
+    await kept.client.unsent.discard();
     expect(store.bodies).toEqual([]);
-    expect(kept.client.unsentMessages()).toEqual([]);
+    expect(kept.client.unsent.list()).toEqual([]);
     expect(kept.now).toEqual([]);
     await kept.client.disconnect();
   });
@@ -281,19 +281,19 @@ describe("parked messages", () => {
     const { store, kept } = await parked("a");
     const fault = new Error("disk full");
     store.faults.set("delete", fault);
-    expect(await failure(kept.client.discardUnsent())).toBe(fault);
-    expect(kept.client.unsentMessages()).toHaveLength(1);
+    expect(await failure(kept.client.unsent.discard())).toBe(fault);
+    expect(kept.client.unsent.list()).toHaveLength(1);
     await kept.client.disconnect();
   });
 
   test("are named by keys that are known", async () => {
     const { kept } = await parked("a");
     const error = new InvalidStateError('no unsent message has the key "b"');
-    expect(await failure(kept.client.retryUnsent("b"))).toEqual(error);
-    expect(await failure(kept.client.discardUnsent("b"))).toEqual(error);
+    expect(await failure(kept.client.unsent.retry("b"))).toEqual(error);
+    expect(await failure(kept.client.unsent.discard("b"))).toEqual(error);
     await kept.client.disconnect();
-    expect(await failure(kept.client.retryUnsent("earlier-a"))).toBeInstanceOf(InvalidStateError);
-    await kept.client.retryUnsent(); // none
+    expect(await failure(kept.client.unsent.retry("earlier-a"))).toBeInstanceOf(InvalidStateError);
+    await kept.client.unsent.retry(); // none
   });
 
   test("leave all of its room to the outbox", async () => {
@@ -322,7 +322,7 @@ describe("parked messages", () => {
         `SEND to /queue/a does not fit: the outbox has 0 messages of 0 bytes, and ${bodies.length} unsent ones of ${bytes} bytes, its limits are 10000 and 60000`,
       ),
     );
-    await kept.client.discardUnsent(`earlier-${bodies[0] ?? ""}`);
+    await kept.client.unsent.discard(`earlier-${bodies[0] ?? ""}`);
     const sent = kept.client.send("/queue/a", "1");
     await settled();
     await kept.confirm("1");
@@ -331,7 +331,7 @@ describe("parked messages", () => {
   });
 
   test("let those in who wait for room when they are discarded or retried", async () => {
-    for (const call of ["discardUnsent", "retryUnsent"] as const) {
+    for (const call of ["discard", "retry"] as const) {
       const store = new ScriptedStore("aa");
       for (const [key, send] of store.kept) store.kept.set(key, { ...send, parked: "no" });
       const kept = await keeping({ outbox: { store, bytes: 1 } });
@@ -339,9 +339,9 @@ describe("parked messages", () => {
       const sent = kept.client.send("/queue/a", "1");
       await settled();
       expect(kept.now).toEqual([]);
-      await kept.client[call]();
+      await kept.client.unsent[call]();
       await settled();
-      if (call === "retryUnsent") await kept.confirm("aa");
+      if (call === "retry") await kept.confirm("aa");
       await kept.confirm("1");
       await sent;
       await kept.client.disconnect();

@@ -132,9 +132,9 @@ class World {
     for (let i = 0; i < 5; i++) await vi.advanceTimersByTimeAsync(1000);
     // Nothing is in the store any more but what the client calls unsent; and that goes out when it is told to.
     expect(this.store?.parked.map(([body]) => body).sort() ?? []).toEqual(this.store?.bodies.sort() ?? []);
-    const unsent = this.#kept.client.unsentMessages().map(({ body }) => body);
+    const unsent = this.#kept.client.unsent.list().map(({ body }) => body);
     expect(unsent.sort()).toEqual(this.store?.bodies.sort() ?? []);
-    await this.#kept.client.retryUnsent();
+    await this.#kept.client.unsent.retry();
     await vi.advanceTimersByTimeAsync(1000);
     expect(this.#kept.client.metrics()).toMatchObject({ outboxMessages: 0, receiptsPending: 0 });
     await this.#kept.client.disconnect();
