@@ -9,7 +9,6 @@
  *     ├─ ConnectionLostError ── HeartBeatError an established session ended without us
  *     ├─ ReceiptTimeoutError                   the broker did not confirm in time
  *     ├─ ReplyTimeoutError                     nobody answered a request in time
- *     ├─ StaleMessageError                     ack or nack of a message of an earlier session
  *     ├─ SlowConsumerError                     a subscription was not read fast enough
  *     ├─ TransactionError                      a transaction ended without its commit
  *     └─ OutboxFullError                       a message does not fit into the outbox
@@ -27,7 +26,6 @@ export type StompErrorCode =
   | "connection-lost"
   | "heart-beat"
   | "receipt-timeout"
-  | "stale-message"
   | "reply-timeout"
   /** `flush` was not done in time; a StompError without a class of its own. */
   | "flush-timeout"
@@ -228,17 +226,6 @@ export class ReceiptTimeoutError extends StompError {
 
   static {
     this.prototype.name = "ReceiptTimeoutError";
-  }
-}
-
-/** The message came in an earlier session, so the broker will deliver it again: it cannot be acknowledged now. */
-export class StaleMessageError extends StompError {
-  constructor(message: string) {
-    super("stale-message", message);
-  }
-
-  static {
-    this.prototype.name = "StaleMessageError";
   }
 }
 

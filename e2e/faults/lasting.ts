@@ -1,12 +1,5 @@
 /** Clients that are to go on whatever happens. */
-import {
-  Client,
-  ConnectionLostError,
-  StaleMessageError,
-  type Status,
-  type Version,
-  exponentialBackoff,
-} from "../../src/index.js";
+import { Client, ConnectionLostError, type Status, type Version, exponentialBackoff } from "../../src/index.js";
 import type { Random } from "./random.js";
 
 /** The credentials of the user who may do all. */
@@ -42,7 +35,7 @@ function complaintOf(status: Status): string | undefined {
     case "handler-error": {
       const { error } = status;
       // Its session has ended while it was worked on: it is delivered again.
-      return error instanceof StaleMessageError || error instanceof ConnectionLostError ? undefined : String(error);
+      return error instanceof ConnectionLostError ? undefined : String(error);
     }
     case "disconnected":
       return status.reconnects || status.reason === undefined ? undefined : `gave up: ${String(status.reason)}`;

@@ -16,7 +16,7 @@ export interface BrokerKind {
   readonly server: RegExp;
   /** How it escapes against the specification, by version. */
   readonly escapes: Readonly<Partial<Record<Version, ToleratedEscapes>>>;
-  /** The headers of SUBSCRIBE that ask it for at most this many unacknowledged messages. */
+  /** The headers of SUBSCRIBE that ask it for at most this many unacknowledged messages; `Infinity`: for no bound. */
   readonly prefetch: (count: number) => readonly (readonly [name: string, value: number])[];
   /**
    * What it does with `reply-to:/temp-queue/…`. `"made"`: it makes a queue and delivers from it without a SUBSCRIBE (which it
@@ -27,17 +27,19 @@ export interface BrokerKind {
 
 const PREFETCH_COUNT = "prefetch-count";
 const PREFETCH_SIZE = "activemq.prefetchSize";
-/** Artemis counts bytes only: this many for each message. */
-const ARTEMIS_BYTES = 1024;
+/** Artemis counts bytes only: this many for each message. The smallest has some 250 there (Artemis 2.56, TCP). */
+const ARTEMIS_BYTES = 200;
+
+/** RabbitMQ takes 0 for no bound. */
+const prefetchCount = (count: number): readonly [string, number] => [PREFETCH_COUNT, count === Infinity ? 0 : count];
+/** 32766 is the most that ActiveMQ's own clients ask for. */
+const prefetchSize = (count: number): readonly [string, number] => [PREFETCH_SIZE, Math.min(count, 32_766)];
 
 /** A broker that does not say what it is, or is none of those below. A header that a broker does not know does no harm. */
 const UNKNOWN: BrokerKind = {
   server: /(?:)/,
   escapes: {},
-  prefetch: (count) => [
-    [PREFETCH_COUNT, count],
-    [PREFETCH_SIZE, count],
-  ],
+  prefetch: (count) => [prefetchCount(count), prefetchSize(count)],
   replyQueues: "unknown",
 };
 
@@ -50,20 +52,20 @@ const KINDS: readonly BrokerKind[] = [
       // Line feeds and colons stay refused in 1.0; a backslash would end the connection if it went as it is.
       "1.0": { reading: "1.2", writing: "backslash" },
     },
-    prefetch: (count) => [[PREFETCH_COUNT, count]],
+    prefetch: (count) => [prefetchCount(count)],
     replyQueues: "made",
   },
   {
     server: /^ActiveMQ\//,
     escapes: {},
-    prefetch: (count) => [[PREFETCH_SIZE, count]],
+    prefetch: (count) => [prefetchSize(count)],
     replyQueues: "subscribed",
   },
   {
     server: /^ActiveMQ-Artemis\//,
     escapes: {},
-    // With 0 it sends one message at a time, otherwise until what is unacknowledged has that many bytes.
-    prefetch: (count) => [["consumer-window-size", count === 1 ? 0 : count * ARTEMIS_BYTES]],
+    // With 0 it sends one message at a time, with -1 all, otherwise until what is unacknowledged has that many bytes.
+    prefetch: (count) => [["consumer-window-size", count === 1 ? 0 : count === Infinity ? -1 : count * ARTEMIS_BYTES]],
     // It makes a queue of any name, and removes it with its subscription.
     replyQueues: "subscribed",
   },

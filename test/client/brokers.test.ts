@@ -6,6 +6,7 @@ import type { Message } from "../../src/client/messages/message.js";
 import type { ClientOptions } from "../../src/client/options/options.js";
 import type { Status } from "../../src/client/observing/status.js";
 import { ConnectError, ReceiptTimeoutError, ServerError } from "../../src/errors.js";
+import { deferred } from "../../src/internal/deferred.js";
 import { failure } from "../support/connected.js";
 
 const CARRIERS = ["stream", "messages"] as const;
@@ -262,5 +263,77 @@ describe("what is written", () => {
     expect((await subscription.next()).value?.headers.has("content-length")).toBe(false);
     await client.send("/queue/a", "bytes", { contentLength: true });
     expect((await subscription.next()).value?.headers.get("content-length")).toBe("5");
+  });
+});
+
+describe("a relay with a backlog larger than its buffer", () => {
+  const BACKLOG = 3000; // the buffer takes 1000
+
+  async function filled(carrier: Carrier, options: ClientOptions = {}): Promise<Pair> {
+    const here = await pair({}, carrier, options);
+    for (let job = 0; job < BACKLOG; job++) void here.client.send("/queue/in", String(job));
+    await expect.poll(() => here.broker.queueDepth("/queue/in")).toBe(BACKLOG);
+    return here;
+  }
+
+  test.each([
+    ["client", "stream"],
+    ["client", "messages"],
+    ["client-individual", "stream"],
+    ["client-individual", "messages"],
+  ] as const)("loses and repeats nothing in the mode %s (%s)", async (ack, carrier) => {
+    await using here = await filled(carrier);
+    const { broker, client, statuses } = here;
+    const subscription = await client.subscribe("/queue/in", { ack });
+    let most = 0;
+    for await (const message of subscription) {
+      most = Math.max(most, subscription.unread);
+      await client.send("/queue/out", message.text(), { receipt: true });
+      await message.ack();
+      if (message.sequence === BACKLOG) break;
+    }
+    expect(most).toBeLessThan(1000);
+    await client.disconnect();
+    expect([broker.queueDepth("/queue/in"), broker.queueDepth("/queue/out")]).toEqual([0, BACKLOG]);
+    expect(types(statuses)).not.toContain("slow-consumer");
+    await client.connect();
+  });
+});
+
+describe("disconnect in the mode auto, with messages unread", () => {
+  const COUNT = 200;
+
+  test.each(CARRIERS)("hands them out to a handler (%s)", async (carrier) => {
+    await using here = await pair({}, carrier);
+    const { client } = here;
+    let handled = 0;
+    const handler = async (): Promise<void> => {
+      await Promise.resolve();
+      handled++;
+    };
+    await client.subscribe("/queue/a", handler, { receipt: true });
+    for (let message = 0; message < COUNT; message++) await client.send("/queue/a", "x");
+    await client.send("/queue/b", "x", { receipt: true });
+    await client.disconnect();
+    const { messagesReceived, messagesDropped } = client.metrics();
+    expect([handled, messagesDropped]).toEqual([messagesReceived, 0]);
+    await client.connect();
+  });
+
+  test("counts and tells those that its time-out leaves", async () => {
+    await using here = await pair({});
+    const { client, statuses } = here;
+    const go = deferred<void>();
+    const subscription = await client.subscribe("/queue/a", () => go.promise, { receipt: true });
+    for (let message = 0; message < COUNT; message++) await client.send("/queue/a", "x");
+    await client.send("/queue/b", "x", { receipt: true });
+    const { unread } = subscription;
+    expect(unread).toBeGreaterThan(50);
+    await client.disconnect({ timeout: 20 });
+    expect(client.metrics().messagesDropped).toBeGreaterThanOrEqual(unread);
+    const count = client.metrics().messagesReceived - 1;
+    expect(statuses).toContainEqual({ type: "message-dropped", subscription: subscription.id, count });
+    go.resolve();
+    await client.connect();
   });
 });

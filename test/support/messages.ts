@@ -1,13 +1,16 @@
-import { Message } from "../../src/client/messages/message.js";
+import { type Delivery, Message } from "../../src/client/messages/message.js";
 import { type Body, type HeadersInit, frameOf } from "../../src/protocol/index.js";
 
 /** A message that nobody settles. */
 export function messageOf(body: Body, headers: HeadersInit = {}): Message {
-  const settler = {
-    settle: () => Promise.resolve(),
+  const delivery: Delivery = {
+    decode: () => undefined,
+    handOut: () => true,
+    settle: () => Promise.resolve(true),
     isSettled: () => false,
-    isTentative: () => false,
+    isDone: () => false,
     decide: () => undefined,
+    signalOf: () => new AbortController().signal,
   };
-  return new Message(frameOf("MESSAGE", headers, body), settler, 1);
+  return new Message(frameOf("MESSAGE", headers, body), delivery, 1);
 }

@@ -36,7 +36,8 @@ type State =
 
 /** `send` waits while the transport has more bytes than this to write. */
 const HIGH_WATER = 1_048_576;
-const DONE: Promise<void> = Promise.resolve();
+/** What {@link Connection.send} returns when a frame is handed over and there is nothing to wait for. */
+export const SENT: Promise<void> = Promise.resolve();
 const NO_WAIT: ReceiptWait = {};
 
 /** A session that is being established, then lives, then has ended. */
@@ -85,7 +86,8 @@ export class Connection {
   /** Whether callers may send frames. */
   get isOpen(): boolean {
     const { kind } = this.#state;
-    return kind !== "closing" && kind !== "ended" && this.#transport.isClosing !== true;
+    if (kind === "closing" || kind === "ended") return false;
+    return this.#transport.isClosing !== true && !this.#intake.isFinishing;
   }
 
   /** How many receipts are waited for. */
@@ -141,7 +143,7 @@ export class Connection {
     const { receipt } = wait;
     if (receipt === undefined || receipt === false) {
       this.#write(frame);
-      return this.isCrowded ? this.#unlessLost(this.drained()) : DONE;
+      return this.isCrowded ? this.#unlessLost(this.drained()) : SENT;
     }
     const id = this.#environment.ids.next("r", receipt);
     if (this.#receipts.has(id)) {

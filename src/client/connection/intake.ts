@@ -39,6 +39,11 @@ export class Intake {
     return this.#state === "held";
   }
 
+  /** Whether the transport has ended, and what arrived before is being delivered. */
+  get isFinishing(): boolean {
+    return this.#state === "finishing";
+  }
+
   /** A chunk came. */
   receive(chunk: Uint8Array | string): void {
     if (this.#state === "over") return;

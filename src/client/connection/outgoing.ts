@@ -77,6 +77,11 @@ function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
 
+/** A caller's headers as they are now: it may change them later. */
+export function copyOf(headers: HeadersInit): Pairs {
+  return Array.from(headerPairs(headers), ([name, value]) => [name, value] as const);
+}
+
 /**
  * Add a caller's headers to those that a call writes itself. `own`: names that have an argument or option of their own.
  *

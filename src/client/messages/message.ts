@@ -6,27 +6,52 @@ import type { ReceiptOptions } from "./receipt-options.js";
 /** How the messages of a subscription are acknowledged. */
 export type AckMode = "auto" | "client" | "client-individual";
 
-/** How a message is settled; its subscription knows how, and whether it still can be. */
-export interface Settler {
-  /** `isTentative`: it is part of a transaction that tells by `decide` how it has ended. */
+/** What decides the life of a message in its session: the only writer of what is internal in it. */
+export interface Delivery {
+  /** A codec takes its time with the message. */
+  decode(message: Message<unknown>): void;
+  /** Hand the message out. Returns whether that is still allowed. */
+  handOut(message: Message<unknown>): boolean;
+  /**
+   * ACK or NACK a message. Resolves to `true`: the frame was sent (or there is nothing to send). Resolves to `false`: the message was
+   * released. `session`: the connection of the transaction that it is part of, and that says by `decide` how it ended.
+   */
   settle(
     command: "ACK" | "NACK",
     message: Message<unknown>,
     options: SettleOptions,
-    isTentative?: boolean,
-  ): Promise<void>;
+    session?: unknown,
+  ): Promise<boolean>;
+  /** Whether it is acknowledged or refused, perhaps in a transaction that has not ended. */
   isSettled(message: Message<unknown>): boolean;
-  /** Whether it is settled in a transaction that has not ended. */
-  isTentative(message: Message<unknown>): boolean;
+  /** Whether nothing can be done about it any more: it is settled, and no transaction can undo that, or it was released. */
+  isDone(message: Message<unknown>): boolean;
   /** Its transaction was committed; or aborted, and it can be settled again. */
   decide(message: Message<unknown>, isCommitted: boolean): void;
+  /** The signal that aborts when it is released, made on first use. */
+  signalOf(message: Message<unknown>): AbortSignal;
 }
+
+/** Where a message is in its life, as far as it is written down; `subscribing/delivery.ts` has the table. */
+export type DeliveryState = "queued" | "decoding" | "handed-out" | "tentative" | "settled";
+
+/** What few messages have: an object for it costs nothing where there is none. */
+export interface RareFacts {
+  /** The transaction that it is settled in, while that can be aborted. */
+  readonly openIn?: string | undefined;
+  /** The receipt of the frame that settled it, if that was asked for. */
+  readonly confirmed?: Promise<boolean> | undefined;
+  /** Aborts when it is released, if it was asked for. */
+  readonly abort?: AbortController;
+}
+
+const NONE: RareFacts = {};
 
 /** Options of {@link Message.ack} and {@link Message.nack}. */
 export interface SettleOptions extends ReceiptOptions {
-  /** The id of the transaction that the ACK or NACK is part of. One of `begin` has methods for that, which undo it when it is aborted. */
+  /** The id of a transaction that the ACK or NACK is part of. `Transaction.ack` and `nack` do more: they undo it when it is aborted. */
   readonly transaction?: string;
-  /** More headers of the frame, as `requeue: false` for a NACK to RabbitMQ. */
+  /** More headers of the frame, for example `requeue: false` for a NACK to RabbitMQ. */
   readonly headers?: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
@@ -34,15 +59,22 @@ export interface SettleOptions extends ReceiptOptions {
 export class Message<T = undefined> {
   /** The MESSAGE frame. */
   readonly frame: ServerFrame;
-  /** Where it stands among the messages of its subscription, from 1. */
+  /** Its number among the messages of its subscription, from 1; it counts on in later sessions. */
   readonly sequence: number;
-  readonly #settler: Settler;
+  /** Where it is in its life. @internal */
+  state: DeliveryState = "queued";
+  /** The frame that settled it, by itself. @internal */
+  settledBy: "ACK" | "NACK" | undefined = undefined;
+  /** What few messages have. @internal */
+  rare: RareFacts = NONE;
+  /** @internal */
+  readonly delivery: Delivery;
   #value: T | undefined;
 
   /** Made by a subscription. @internal */
-  constructor(frame: ServerFrame, settler: Settler, sequence: number) {
+  constructor(frame: ServerFrame, delivery: Delivery, sequence: number) {
     this.frame = frame;
-    this.#settler = settler;
+    this.delivery = delivery;
     this.sequence = sequence;
   }
 
@@ -76,7 +108,16 @@ export class Message<T = undefined> {
    * transaction, until that is aborted.
    */
   get isSettled(): boolean {
-    return this.#settler.isSettled(this);
+    return this.delivery.isSettled(this);
+  }
+
+  /**
+   * Aborts when the message is released: its session or subscription has ended before it was settled, so that it cannot be
+   * acknowledged any more, and the broker delivers it again. Give it to work that would then be in vain. It never aborts in the mode
+   * `auto`, nor once the message is settled. Made on first use.
+   */
+  get signal(): AbortSignal {
+    return this.delivery.signalOf(this);
   }
 
   /** What the subscription's codec made of it; `undefined` without a codec. */
@@ -113,43 +154,31 @@ export class Message<T = undefined> {
 
   /**
    * Acknowledge it. In the mode `client` that includes all messages of the subscription before it; in the mode `auto`
-   * there is nothing to do. Doing it again does nothing. Resolves when the ACK is handed over, or with `receipt` when
-   * the broker has confirmed it.
+   * there is nothing to do. Doing it again does nothing.
    *
-   * Rejects with StaleMessageError when its session has ended, InvalidStateError when it was refused by `nack` before or
-   * its subscription has ended, and as `send` does.
+   * Resolves to `true` when the ACK is handed to the transport, or with `receipt` when the broker has confirmed it. Resolves to `false`,
+   * without sending anything, when the message was released: its session or subscription has ended, and the broker delivers it again.
+   *
+   * Rejects with InvalidStateError when it was refused by `nack` before, when a receipt is asked for and the message was acknowledged
+   * without one, or when an open transaction includes it; with ConnectionLostError (`outcome: "unknown"`) when the session ends before
+   * the receipt comes; and as `send` does.
    */
-  ack(options: SettleOptions = {}): Promise<void> {
-    return this.#settler.settle("ACK", this, options);
+  ack(options: SettleOptions = {}): Promise<boolean> {
+    return this.delivery.settle("ACK", this, options);
   }
 
   /**
-   * Refuse it: the broker delivers it again, or puts it aside, as it is made. In the mode `client` that includes all
-   * messages of the subscription before it that are not settled.
+   * Refuse it: the broker delivers it again, or puts it aside, depending on the broker. In the mode `client` that includes all
+   * messages of the subscription before it that are not settled. Resolves as `ack` does.
    *
    * Rejects with InvalidStateError in STOMP 1.0 (which has no NACK) and in the mode `auto`, and as `ack` does.
    */
-  nack(options: SettleOptions = {}): Promise<void> {
-    return this.#settler.settle("NACK", this, options);
+  nack(options: SettleOptions = {}): Promise<boolean> {
+    return this.delivery.settle("NACK", this, options);
   }
 
   /** For the subscription: its codec has made this of it. @internal */
   decoded(value: T): void {
     this.#value = value;
-  }
-
-  /** For its subscription: whether it is settled, and no transaction can undo that. @internal */
-  get isDone(): boolean {
-    return this.#settler.isSettled(this) && !this.#settler.isTentative(this);
-  }
-
-  /** For a transaction of that id: settle it as part of it, until `decide` is called. @internal */
-  settleIn(transaction: string, command: "ACK" | "NACK", options: SettleOptions): Promise<void> {
-    return this.#settler.settle(command, this, { ...options, transaction }, true);
-  }
-
-  /** For the transaction that it was settled in: how that has ended. @internal */
-  decide(isCommitted: boolean): void {
-    this.#settler.decide(this, isCommitted);
   }
 }

@@ -1,11 +1,13 @@
 /** The listeners for what happens in a client. */
 import type { Status, StatusListener } from "./status.js";
+import { Warnings } from "./warnings.js";
 
 /** The status listeners of a client. */
 export class StatusListeners {
   readonly #listeners = new Set<StatusListener>();
   /** What is being reported, and what happened meanwhile: all listeners hear of it in the same order. */
   readonly #untold: Status[] = [];
+  readonly #warnings = new Warnings();
 
   /** Add a listener. The function it returns removes it. */
   add(listener: StatusListener): () => void {
@@ -40,6 +42,12 @@ export class StatusListeners {
         void Promise.reject(error);
       }
     }
+  }
+
+  /** Report what a peer sent. Without a listener it is a warning: a peer must not end the process. */
+  tellOrWarn(status: Status, warning: string): void {
+    if (this.areThere) this.tell(status);
+    else this.#warnings.warn(status.type, warning);
   }
 
   /** Report an error that no call rejects with: without a listener it becomes an unhandled rejection, so that it is never lost. */

@@ -17,6 +17,7 @@ export type Status =
   | InvalidMessageStatus
   | MessageDroppedStatus
   | SlowConsumerStatus
+  | PrefetchUsedUpStatus
   | HeartBeatStatus
   | HeartBeatMissedStatus
   | UnsentMessageStatus
@@ -102,8 +103,8 @@ export interface SubscriptionRefusedStatus {
 
 /**
  * A subscription has ended without `unsubscribe`: the broker cancelled it, it was not read fast enough, or (with `invalid: "fail"`) a
- * message had no valid value. Its reader gets the same `error`. Without a listener, and where nobody reads the subscription or waits
- * for its `ended`, it becomes an unhandled rejection.
+ * message had no valid value. Its reader gets the same `error`. Without a listener it becomes a warning on the console, if the
+ * subscription has a handler.
  */
 export interface SubscriptionFailedStatus {
   /** Tells this status from the others. */
@@ -116,7 +117,7 @@ export interface SubscriptionFailedStatus {
   readonly destination: string;
 }
 
-/** The codec of a subscription could not make a value of a message. */
+/** The codec of a subscription could not make a value of a message. Without a listener it becomes a warning on the console. */
 export interface InvalidMessageStatus {
   /** Tells this status from the others. */
   readonly type: "invalid-message";
@@ -128,13 +129,13 @@ export interface InvalidMessageStatus {
   readonly message: Message<unknown>;
 }
 
-/** A message came for a subscription that does not exist (any more), and was dropped. */
+/** Messages were dropped: one came for a subscription that does not exist (any more), or some were unread when a subscription in the mode `auto` ended. */
 export interface MessageDroppedStatus {
   /** Tells this status from the others. */
   readonly type: "message-dropped";
-  /** The `subscription` header of the message. */
+  /** The id of the subscription, as in the messages' `subscription` header. */
   readonly subscription: string | undefined;
-  /** How many were dropped so far. */
+  /** How many were unread; otherwise how many came for no subscription so far. */
   readonly count: number;
 }
 
@@ -151,6 +152,21 @@ export interface SlowConsumerStatus {
   readonly destination: string;
   /** How many of its messages were dropped so far. */
   readonly count: number;
+}
+
+/**
+ * A reader waits for a message, or a handler has nothing to do, but the broker sends no more: as many messages as
+ * {@link SubscribeOptions.prefetch} says are handed out, and not acknowledged. Reported once each time that happens.
+ */
+export interface PrefetchUsedUpStatus {
+  /** Tells this status from the others. */
+  readonly type: "prefetch-used-up";
+  /** The id of the subscription. */
+  readonly subscription: string;
+  /** The destination that it concerns. */
+  readonly destination: string;
+  /** The option. */
+  readonly prefetch: number;
 }
 
 /** A heart-beat of the broker came. Frames are signs of life too, but are not reported here. */

@@ -193,7 +193,9 @@ export class Supervisor {
         parts.message(frame, connection);
       },
       serverError: (error) => {
-        if (!parts.serverError(error)) this.#environment.status.tell({ type: "server-error", error });
+        if (parts.serverError(error)) return;
+        const { status } = this.#environment;
+        status.tellOrWarn({ type: "server-error", error }, "the broker sent an ERROR that no call waits for");
       },
       ended: (reason) => {
         if (connection === this.#state.session?.connection) this.#ended(reason);

@@ -16,7 +16,7 @@ import type { ClientContext } from "../connection/context.js";
 import { type Outgoing, checkDestination, outgoing } from "../connection/outgoing.js";
 import type { SessionPart } from "../connection/session-part.js";
 import { type Codec, checkCodec } from "../messages/codec.js";
-import { Message, type Settler } from "../messages/message.js";
+import { type Delivery, Message } from "../messages/message.js";
 import { sendEncoded, sendHeaders } from "../sending/send-headers.js";
 import type { ValueOptions } from "../sending/send-options.js";
 
@@ -149,7 +149,7 @@ export class Requests implements SessionPart {
       replies.state = "held";
     }
     const id = frame.headers.get("correlation-id") ?? "";
-    return this.#pending.has(id) && this.#pending.resolve(id, new Message(frame, NOTHING_TO_SETTLE, 1));
+    return this.#pending.has(id) && this.#pending.resolve(id, new Message(frame, CONSUMED, 1));
   }
 
   /** An ERROR came. One that names a subscription for replies ends it; one that names nothing may be about any that is not confirmed. */
@@ -158,7 +158,10 @@ export class Requests implements SessionPart {
     const ended = this.#replies.get(id);
     if (ended !== undefined) {
       // Where nobody waits for a reply there is nobody else to tell.
-      if (!this.#refused(ended, error)) this.#context.status.tell({ type: "server-error", error });
+      if (!this.#refused(ended, error)) {
+        const what = "the broker does not accept a subscription to replies";
+        this.#context.status.tellOrWarn({ type: "server-error", error }, what);
+      }
       return true;
     }
     if (!id && error.receiptId === undefined) for (const each of this.#replies.values()) this.#doubt(each, error);
@@ -239,10 +242,13 @@ async function sent(connection: Connection, frame: Outgoing, receipt = true): Pr
 }
 
 /** A reply is consumed when it is delivered. */
-const NOTHING_TO_SETTLE: Settler = {
+const CONSUMED: Delivery = {
+  decode: () => undefined,
+  handOut: () => true,
   settle: (command) =>
-    command === "ACK" ? Promise.resolve() : Promise.reject(new InvalidStateError("a reply cannot be refused")),
+    command === "ACK" ? Promise.resolve(true) : Promise.reject(new InvalidStateError("a reply cannot be refused")),
   isSettled: () => true,
-  isTentative: () => false,
+  isDone: () => true,
   decide: () => undefined,
+  signalOf: () => new AbortController().signal,
 };

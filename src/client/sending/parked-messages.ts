@@ -85,15 +85,13 @@ export class ParkedMessages implements UnsentMessages {
     message: UnsentMessage,
     error: unknown = new ConnectionLostError(`not sent in an earlier session: ${message.parked}`, "kept"),
   ): void {
-    const { key, destination, body, parked } = message;
+    const { key, destination, body } = message;
     this.#messages.set(key, message);
     this.bytes += body.length;
-    if (this.#status.areThere) this.#status.tell({ type: "unsent-message", error, key, destination });
-    else if (this.size === 1) {
-      const what = JSON.stringify(`${destination}: ${parked.slice(0, 200)}`); // without control characters
-      // eslint-disable-next-line no-console -- nobody listens, and it must not get lost
-      console.warn(`stompede: unsent message ${what}; see client.unsent and onStatus()`);
-    }
+    this.#status.tellOrWarn(
+      { type: "unsent-message", error, key, destination },
+      `a message to ${destination} is not sent any more, see client.unsent`,
+    );
   }
 
   list(): readonly UnsentMessage[] {

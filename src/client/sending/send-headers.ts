@@ -1,7 +1,7 @@
 /** The headers of a SEND. */
 import { isThenable } from "../../internal/thenable.js";
-import { type Body, type HeadersInit, type HeaderValue, headerPairs } from "../../protocol/index.js";
-import { type Pairs, addHeaders, checkBody, checkDestination } from "../connection/outgoing.js";
+import { type Body, type HeadersInit, type HeaderValue } from "../../protocol/index.js";
+import { type Pairs, addHeaders, checkBody, checkDestination, copyOf } from "../connection/outgoing.js";
 import { type Encoded, type ValueEncoder, checkCodec } from "../messages/codec.js";
 import type { Propagation } from "../options/options.js";
 
@@ -47,7 +47,7 @@ export function sendEncoded<O extends { readonly headers?: HeadersInit }, R>(
   try {
     checkCodec(codec, "encode");
     // As they are at the call: the caller may change its headers while the codec works.
-    const given: Pairs = Array.from(headerPairs(options.headers ?? {}), ([name, text]) => [name, text] as const);
+    const given = copyOf(options.headers ?? {});
     const names = new Set(given.map(([name]) => name));
     const asked = { ...options, headers: given };
     const go = ({ body, headers = {} }: Encoded): Promise<R> => {

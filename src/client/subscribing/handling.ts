@@ -1,5 +1,5 @@
 /** What happens to each message of a subscription: it is decoded, handed out, and settled after its handler. */
-import { ConnectionLostError, StaleMessageError } from "../../errors.js";
+import { ConnectionLostError } from "../../errors.js";
 import { isThenable } from "../../internal/thenable.js";
 import type { ClientContext } from "../connection/context.js";
 import type { Message } from "../messages/message.js";
@@ -16,6 +16,8 @@ export interface HandlingHost<T> {
   toReader(message: Message<T>): void;
   /** A message is done. `mayTakeMore`: there may be room for another one. */
   messageDone(mayTakeMore: boolean): void;
+  /** Messages are dropped, as the subscription has ended. */
+  dropped(count: number): void;
   /** End the subscription, here and at the broker, without its unread messages. */
   fail(reason: Error): void;
 }
@@ -57,6 +59,7 @@ export class Handling<T> {
       this.#handOut(message);
       return;
     }
+    message.delivery.decode(message);
     this.#later(
       value,
       (valid) => {
@@ -87,11 +90,15 @@ export class Handling<T> {
   }
 
   #handOut(message: Message<T>): void {
-    const { codec, handler } = this.#terms;
+    const { ack, codec, handler } = this.#terms;
     // The subscription ended while the message was decoded: dropped like an unread one.
-    if (codec !== undefined && this.#host.isOver) return;
+    if (codec !== undefined && this.#host.isOver) {
+      if (ack === "auto") this.#host.dropped(1);
+      return;
+    }
+    if (!message.delivery.handOut(message)) return; // it was released while it was decoded, and comes again
     if (handler === undefined) this.#host.toReader(message);
-    else this.#call(handler, message, this.#terms.ack !== "auto");
+    else this.#call(handler, message, ack !== "auto");
   }
 
   /** Call a handler or a policy, in whatever context the message brings. `settles`: its outcome settles the message. */
@@ -132,29 +139,31 @@ export class Handling<T> {
 
   /** A message has no valid value: do what the subscription's policy says. */
   #invalid(message: Message<T>, error: unknown): void {
+    if (message.delivery.isDone(message)) return; // it was released meanwhile, and comes again
     const { destination, invalid: policy, ack } = this.#terms;
     const { status } = this.#context;
     const report = { type: "invalid-message", error, destination, message } as const;
     if (policy === "nack") {
-      status.tellError(error, report);
+      const what = `a message of the subscription to ${destination} has no valid value (${nameOf(error)})`;
+      status.tellOrWarn(report, `${what}; the option "invalid" says what happens to it`);
       if (ack !== "auto") this.#settle("NACK", message);
       return;
     }
     status.tell(report);
     if (policy === "fail") this.#host.fail(asError(error));
-    else this.#call((one) => policy(one, error), message, false);
+    else if (message.delivery.handOut(message)) this.#call((one) => policy(one, error), message, false);
   }
 
   /** The handler has returned or failed: settle its message, unless the handler did. */
   #settle(command: "ACK" | "NACK", message: Message<T>): void {
-    // STOMP 1.0 has no NACK: the message stays with the broker.
-    if (message.isSettled || (command === "NACK" && this.#context.connection()?.version === "1.0")) return;
+    if (message.isSettled) return;
+    // STOMP 1.0 has no NACK: the message stays with the broker. A released one is the broker's already.
+    if (command === "NACK" && (message.delivery.isDone(message) || this.#context.connection()?.version === "1.0"))
+      return;
     const { nackHeaders: headers } = this.#terms;
     const settled = command === "ACK" ? message.ack() : message.nack(headers === undefined ? {} : { headers });
     settled.catch((error: unknown) => {
-      // When its session or subscription has ended, the broker delivers the message again.
-      const hasEnded = error instanceof StaleMessageError || error instanceof ConnectionLostError;
-      if (!hasEnded && this.#host.isLive) this.#handlerFailed(error);
+      if (!(error instanceof ConnectionLostError) && this.#host.isLive) this.#handlerFailed(error);
     });
   }
 
@@ -169,4 +178,9 @@ function asError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   const what = typeof thrown === "string" ? thrown : typeof thrown;
   return new TypeError(`the codec failed: ${what}`, { cause: thrown });
+}
+
+/** The kind of an error; its message may have parts of a body in it. */
+function nameOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.name : typeof thrown;
 }

@@ -57,7 +57,9 @@ export class SubscriptionRegistry {
 
   /** Remove a subscription that has ended. `isUsed`: its id was used in the current session, which goes on. */
   delete(subscription: AnySubscription, isUsed: boolean): void {
-    if (!this.#byId.delete(subscription.id) || !isUsed) return;
+    if (!this.#byId.delete(subscription.id)) return;
+    this.#last = undefined; // or a new subscription with its id would never get a message
+    if (!isUsed) return;
     this.#used.add(subscription.id);
     if (this.#used.size > MOST_USED) for (const oldest of this.#used) return void this.#used.delete(oldest);
   }

@@ -32,10 +32,11 @@ export interface SubscribeOptions extends ReceiptOptions {
   /** More headers of SUBSCRIBE: `selector`, and whatever the broker knows. */
   readonly headers?: HeadersInit;
   /**
-   * How many messages the broker may send ahead of what is acknowledged: `prefetch-count` on RabbitMQ, `activemq.prefetchSize`
-   * on ActiveMQ; both on a broker that does not say what it is. Artemis counts octets (`consumer-window-size`): with 1 it sends one
-   * message at a time, with more that many KiB of them. Has a meaning in the modes with acknowledgement.
-   * @default what the broker does
+   * How many messages the broker may send ahead of what is acknowledged, in the modes with acknowledgement. It is sent as `prefetch-count`
+   * to RabbitMQ, as `activemq.prefetchSize` to ActiveMQ, as both to a broker that does not say what it is. Artemis counts bytes
+   * (`consumer-window-size`): with 1 it sends one message at a time, with more no more than that many, and fewer if they are large. `Infinity` asks for no bound. In the
+   * mode `auto` a number is sent only if it is given.
+   * @default 100 in the mode "client-individual", 1000 in the mode "client"
    */
   readonly prefetch?: number;
   /**
@@ -70,6 +71,11 @@ export interface TypedSubscribeOptions<T> extends SubscribeOptions {
 
 /** Options of {@link Subscription.unsubscribe}. */
 export interface UnsubscribeOptions extends ReceiptOptions {
+  /**
+   * How long UNSUBSCRIBE waits for handlers that work on messages to be acknowledged, and then its receipt is waited for, in ms.
+   * @default ClientOptions.disconnectTimeout for the handlers, ClientOptions.receiptTimeout for the receipt
+   */
+  readonly timeout?: number;
   /** More headers of UNSUBSCRIBE: some brokers end a durable subscription so. */
   readonly headers?: HeadersInit;
 }

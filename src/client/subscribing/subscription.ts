@@ -1,17 +1,21 @@
 /**
  * A subscription: how what was delivered is handed out, and how it ends.
  *
- *     live ──drain()──▶ draining (nothing more is handed out)
- *       │                   │
- *       └── unsubscribe, an error, the end of the last session ──▶ ended (unread messages: kept to be read, or dropped)
+ *     live ── disconnect(), or unsubscribe() while handlers run ──▶ draining (in an ack mode nothing more is handed out)
+ *       │                                                             │
+ *       └──── unsubscribe(), an error, the end of the last session ───┴──▶ ended
+ *
+ * In an ack mode messages that are unread at the end are released; in the mode auto they can still be read, or are dropped and counted.
  */
-import { InvalidStateError, SlowConsumerError, type StompError } from "../../errors.js";
+import { ConnectionLostError, InvalidStateError, SlowConsumerError, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import { Fifo } from "../../internal/fifo.js";
 import type { ServerFrame } from "../../protocol/index.js";
+import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
-import { type AckMode, Message, type Settler } from "../messages/message.js";
+import { type AckMode, Message } from "../messages/message.js";
 import { MessageBuffer } from "./buffer.js";
+import { SessionDelivery } from "./delivery.js";
 import { Handling } from "./handling.js";
 import type { UnsubscribeOptions } from "./subscribe-options.js";
 import type { SubscriptionTerms } from "./terms.js";
@@ -29,22 +33,20 @@ export interface SubscriptionHost {
 export type AnySubscription = Subscription<any>;
 
 type State =
-  | { readonly kind: "live" }
-  | { readonly kind: "draining" }
+  | { readonly kind: "live"; readonly isOver: false }
+  /** `isOver`: nothing more is handed out, not even what is being decoded. */
+  | { readonly kind: "draining"; readonly isOver: boolean }
   /** `reason`: what the next reader rejects with. `isOver`: nothing more is handed out, not even what is unread. */
-  | { readonly kind: "ended"; reason: Error | undefined; readonly isOver: boolean };
+  | { readonly kind: "ended"; readonly isOver: boolean; reason: Error | undefined };
 
-const LIVE: State = { kind: "live" };
-const DRAINING: State = { kind: "draining" };
+const LIVE: State = { kind: "live", isOver: false };
 
 /** How a subscription ends. */
 export interface SubscriptionEnd {
   /** Without one it was meant to end. */
   readonly reason: Error | undefined;
-  /** Drop what is unread; otherwise it can still be read. */
+  /** In the mode auto: drop what is unread; otherwise it can still be read. */
   readonly dropUnread: boolean;
-  /** Nobody else reports the reason: leave it to `ended`, which becomes an unhandled rejection unless somebody waits for it. */
-  readonly isUnheard?: boolean;
 }
 
 /**
@@ -73,10 +75,12 @@ export class Subscription<T = undefined>
   readonly #readers = new Fifo<Deferred<IteratorResult<Message<T>, undefined>>>();
   readonly #whenEnded: Deferred<void> = deferred();
   #state: State = LIVE;
-  /** What a reader got last, until the reader asks for more. */
-  #handed: Message<T> | undefined;
+  #delivery: SessionDelivery | undefined;
+  /** What readers got and may still work on: until it is done, or they ask for more. */
+  #reading: Message<T>[] = [];
   #delivered = 0;
-  #dropped = 0;
+  #overflows = 0;
+  #isUsedUp = false;
   #whenIdle: Deferred<void> | undefined;
 
   /** Made by `subscribe`. @internal */
@@ -111,11 +115,16 @@ export class Subscription<T = undefined>
   }
 
   /**
-   * End it. Messages that were delivered and not read are dropped; those that are not acknowledged are the broker's again (RabbitMQ
-   * delivers them again only when the session has ended). Calling it again, or after its end, does nothing. Resolves when
-   * the UNSUBSCRIBE is handed over, or with `receipt` when the broker has confirmed it.
+   * End it. No more messages are handed out. In an ack mode UNSUBSCRIBE is sent when the handlers that run have finished and
+   * acknowledged their messages, or after {@link UnsubscribeOptions.timeout}; then the broker delivers again what is not acknowledged
+   * (RabbitMQ only when the session has ended). In the mode `auto` UNSUBSCRIBE is sent at once, and unread messages are dropped and counted.
+   * Calling it again, or after its end, does nothing.
+   *
+   * Without `receipt` it resolves at once, so that a handler can await the end of its own subscription; with `receipt` when the broker
+   * has confirmed it.
    */
   unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
+    this.#reading = []; // what a reader has is not waited for
     return this.#host.unsubscribe(this, options);
   }
 
@@ -124,11 +133,11 @@ export class Subscription<T = undefined>
     if (this.terms.handler !== undefined) {
       return Promise.reject(new InvalidStateError(`subscription ${this.id} has a handler: it cannot be iterated`));
     }
-    this.#doneWith();
-    if (this.terms.codec === undefined && this.#state.kind !== "draining") {
+    if (this.#readers.length === 0) this.#doneReading();
+    if (this.terms.codec === undefined && this.#mayHandOut()) {
       const message = this.#buffer.take();
-      if (message !== undefined) {
-        this.#handed = message;
+      if (message?.delivery.handOut(message) === true) {
+        this.#read(message);
         return Promise.resolve({ done: false, value: message });
       }
     }
@@ -140,7 +149,7 @@ export class Subscription<T = undefined>
 
   /** Leave the iteration: unsubscribes. */
   async return(): Promise<IteratorResult<Message<T>, undefined>> {
-    this.#doneWith();
+    this.#doneReading();
     await this[Symbol.asyncDispose]();
     return { done: true, value: undefined };
   }
@@ -151,50 +160,70 @@ export class Subscription<T = undefined>
 
   /** Unsubscribe. A connection that has ended meanwhile is not an error. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isLive) await this.unsubscribe();
+    if (!this.isLive) return;
+    await this.unsubscribe().catch((error: unknown) => {
+      if (!(error instanceof ConnectionLostError)) throw error;
+    });
   }
 
-  /** For the client: a message came, which `settler` settles. @internal */
-  deliver(frame: ServerFrame, settler: Settler): void {
-    if (this.#state.kind !== "live") return; // in an ack mode the broker delivers it again
+  /** For the client: a message came. @internal */
+  deliver(frame: ServerFrame, connection: Connection): void {
+    if (this.#state.kind !== "live" && this.ack !== "auto") return; // the broker delivers it again
+    if (this.#delivery?.connection !== connection) {
+      this.#delivery = new SessionDelivery(connection, this.terms, this.#delivered, () => {
+        this.#checkIdle();
+      });
+    }
     this.#delivered++;
-    const message = new Message<T>(frame, settler, this.#delivered);
+    const message = new Message<T>(frame, this.#delivery, this.#delivered);
     if (this.#buffer.length === 0 && this.#isWanted()) this.#handling.take(message);
     else this.#keep(message);
   }
 
-  /** For the client: the session has ended, and another one may come. @internal */
-  interrupted(): void {
-    this.#delivered = 0;
+  /** For the client: what is not settled cannot be settled any more; the session has ended, or is about to. @internal */
+  release(reason: Error | undefined): void {
     if (this.ack === "auto") return;
-    // The broker delivers again what was to be acknowledged, so it is not handed out here too. What was handed out cannot be
-    // acknowledged any more, so `drain` does not wait for it.
     this.#buffer.clear();
-    this.#handed = undefined;
+    this.#reading = [];
+    this.#delivery?.release(reason);
     this.#checkIdle();
   }
 
-  /** For the client: hand out no more. Resolves when what was handed out is done; after its end, when no handler runs. @internal */
-  drain(): Promise<void> {
-    if (this.#state.kind === "live") this.#state = DRAINING;
-    this.#buffer.release();
+  /**
+   * For the client: in an ack mode hand out no more. Resolves when what was handed out is done, and in the mode auto when the handler
+   * has worked off what is unread. @internal
+   */
+  drain(isOver = false): Promise<void> {
+    if (this.#state.kind !== "ended" && !this.#state.isOver) this.#state = { kind: "draining", isOver };
+    if (this.ack === "auto") this.#buffer.release();
+    else this.#buffer.clear();
     if (this.#isIdle()) return Promise.resolve();
     this.#whenIdle ??= deferred<void>();
     return this.#whenIdle.promise;
   }
 
-  /** For the client: one of its messages was settled. @internal */
-  settledOne(): void {
-    this.#checkIdle();
+  /**
+   * For the client: whether UNSUBSCRIBE must wait: for handlers that work on messages to be acknowledged, or for a transaction that has
+   * acknowledged some. @internal
+   */
+  get mustDrain(): boolean {
+    if (this.ack === "auto") return false;
+    return (this.terms.handler !== undefined && this.isBusy) || this.#delivery?.isTentative === true;
   }
 
   /** For the client: no more messages will come. @internal */
-  end({ reason, dropUnread, isUnheard = false }: SubscriptionEnd): void {
+  end({ reason, dropUnread }: SubscriptionEnd): void {
     if (this.#state.kind === "ended") return;
-    if (dropUnread || this.#state.kind === "draining") this.#buffer.clear();
-    this.#state = { kind: "ended", reason, isOver: dropUnread };
+    const isOver = dropUnread || this.ack !== "auto";
+    this.#state = { kind: "ended", reason, isOver };
+    if (isOver && this.ack === "auto" && this.unread > 0) {
+      const count = this.unread;
+      this.#buffer.clear();
+      this.dropped(count);
+    }
+    this.release(reason);
     this.#buffer.release();
-    if (!isUnheard) this.ended.catch(() => undefined);
+    this.ended.catch(() => undefined); // whoever wants to know asks for it
     if (reason === undefined) this.#whenEnded.resolve();
     else this.#whenEnded.reject(reason);
     this.#work();
@@ -202,13 +231,14 @@ export class Subscription<T = undefined>
 
   /** For its handling: whether nothing is handed out any more. @internal */
   get isOver(): boolean {
-    return this.#state.kind === "ended" && this.#state.isOver;
+    return this.#state.isOver;
   }
 
   /** For its handling: hand a message to a reader. @internal */
   toReader(message: Message<T>): void {
-    this.#handed = message;
+    this.#read(message);
     this.#readers.shift()?.resolve({ done: false, value: message });
+    if (this.ack !== "auto") this.#checkPrefetch(); // another reader may wait
   }
 
   /** For its handling: a message is done. `mayTakeMore`: there may be room for another one. @internal */
@@ -226,13 +256,19 @@ export class Subscription<T = undefined>
     while (!this.#buffer.add(message)) {
       const { id, destination, terms } = this;
       this.#context.counters.messagesDropped++;
-      this.#context.status.tell({ type: "slow-consumer", subscription: id, destination, count: ++this.#dropped });
+      this.#context.status.tell({ type: "slow-consumer", subscription: id, destination, count: ++this.#overflows });
       if (terms.whenSlow === "fail") {
         this.#host.fail(this, tooSlow(this, message, this.#buffer), false);
         return;
       }
       this.#buffer.take();
     }
+  }
+
+  /** For its handling, too: count what is dropped in the mode auto. @internal */
+  dropped(count: number): void {
+    this.#context.counters.messagesDropped += count;
+    this.#context.status.tell({ type: "message-dropped", subscription: this.id, count });
   }
 
   /** Take what waits, as far as it is wanted; end the readers when no more will come. */
@@ -243,7 +279,7 @@ export class Subscription<T = undefined>
       this.#handling.take(message);
     }
     const state = this.#state;
-    if (state.kind === "ended" && (state.isOver || (this.#handling.running === 0 && this.#buffer.length === 0))) {
+    if (state.kind === "ended" && (state.isOver || (!this.isBusy && this.unread === 0))) {
       for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
         const { reason } = state;
         state.reason = undefined; // one reader gets it; then the iteration is over
@@ -255,22 +291,43 @@ export class Subscription<T = undefined>
   }
 
   #isWanted(): boolean {
-    if (this.#handling.running >= this.#concurrency || this.#state.kind === "draining") return false;
+    if (this.#handling.running >= this.#concurrency || !this.#mayHandOut()) return false;
     return this.terms.handler !== undefined || this.#readers.length > 0;
   }
 
-  /** The reader wants another message, or no more: it is done with the one it had. */
-  #doneWith(): void {
-    this.#handed = undefined;
+  #mayHandOut(): boolean {
+    return this.#state.kind === "live" || (this.ack === "auto" && !this.#state.isOver);
+  }
+
+  #read(message: Message<T>): void {
+    if (this.ack !== "auto") this.#reading.push(message);
+  }
+
+  /** The reader wants another message, or no more: it is done with those that it had. */
+  #doneReading(): void {
+    if (this.#reading.length === 0) return;
+    this.#reading = [];
     this.#checkIdle();
   }
 
+  /** A message more is waited for, but the broker sends none before something is settled: say so, once. */
+  #checkPrefetch(): void {
+    const { prefetch = Infinity } = this.terms;
+    const isUsedUp = (this.#delivery?.outstanding ?? 0) >= prefetch && !this.isBusy && this.#isWanted();
+    if (isUsedUp === this.#isUsedUp) return;
+    this.#isUsedUp = isUsedUp;
+    const { id, destination } = this;
+    if (isUsedUp) this.#context.status.tell({ type: "prefetch-used-up", subscription: id, destination, prefetch });
+  }
+
   #isIdle(): boolean {
-    if (this.#handling.running > 0) return false;
-    return !this.isLive || this.#handed === undefined || this.ack === "auto" || this.#handed.isDone;
+    if (this.isBusy) return false;
+    if (this.ack === "auto") return this.terms.handler === undefined || this.unread === 0;
+    return this.#delivery?.isTentative !== true && this.#reading.every((message) => message.delivery.isDone(message));
   }
 
   #checkIdle(): void {
+    if (this.ack !== "auto") this.#checkPrefetch();
     if (this.#whenIdle === undefined || !this.#isIdle()) return;
     this.#whenIdle.resolve();
     this.#whenIdle = undefined;
@@ -278,7 +335,7 @@ export class Subscription<T = undefined>
 }
 
 function tooSlow(
-  { id, destination, terms }: AnySubscription,
+  { id, destination, ack, terms }: AnySubscription,
   next: Message<unknown>,
   { length, bytes }: Pick<MessageBuffer<never>, "length" | "bytes">,
 ): StompError {
@@ -286,6 +343,8 @@ function tooSlow(
   return new SlowConsumerError(
     `subscription ${id} to ${destination} has ${length} unread messages of ${bytes} bytes and gets another of ${next.frame.bodySize}, ` +
       `its buffer takes ${buffer.messages} of ${buffer.bytes} bytes; ` +
-      "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",
+      (ack === "auto"
+        ? 'read faster, use the ack mode "client-individual", in which the broker sends only `prefetch` messages ahead, or allow a larger buffer'
+        : "read faster, ask the broker for fewer at a time (the option prefetch), or allow a larger buffer"),
   );
 }

@@ -1,12 +1,13 @@
 /** Subscribing over the connection that there is: makes subscriptions, brings them their messages, ends them. */
-import type { ServerError, StompError } from "../../errors.js";
+import { ReceiptTimeoutError, type ServerError, type StompError } from "../../errors.js";
+import { Deadlines } from "../../internal/deadlines.js";
+import { deferred } from "../../internal/deferred.js";
+import { onAbort } from "../../internal/on-abort.js";
 import type { ServerFrame } from "../../protocol/index.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
-import { type Pairs, addHeaders, checkReceiptOptions, outgoing } from "../connection/outgoing.js";
+import { type Pairs, addHeaders, checkReceiptOptions, outgoing, wrongOptions } from "../connection/outgoing.js";
 import type { SessionPart, SessionStart } from "../connection/session-part.js";
-import type { Settler } from "../messages/message.js";
-import { Acknowledger } from "./acknowledging.js";
 import { SubscriptionRegistry } from "./registry.js";
 import { Resubscriber, subscribeFrame } from "./resubscribing.js";
 import type {
@@ -18,6 +19,9 @@ import type {
 import { type AnySubscription, Subscription, type SubscriptionEnd, type SubscriptionHost } from "./subscription.js";
 import { termsOf } from "./terms.js";
 
+/** How a subscription ends that was meant to. */
+const MEANT: SubscriptionEnd = { reason: undefined, dropUnread: true };
+
 /** The subscriptions of a client. */
 export class Subscriptions implements SessionPart, SessionStart, SubscriptionHost {
   readonly #context: ClientContext;
@@ -28,10 +32,9 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
   #progressed: () => void = () => undefined;
   /** How many messages came for no subscription. */
   #strays = 0;
-  /** What settles the messages of a subscription in the current session. */
-  #settlers = new WeakMap<AnySubscription, Settler>();
-  /** The settler that was asked for last. */
-  #last: { readonly subscription: AnySubscription; readonly settler: Settler } | undefined;
+  /** Those whose UNSUBSCRIBE waits for handlers, and what sends it. */
+  readonly #draining = new Map<AnySubscription, () => void>();
+  readonly #deadlines = new Deadlines<AnySubscription>((subscription) => this.#draining.get(subscription)?.());
 
   constructor(context: ClientContext) {
     this.#context = context;
@@ -39,7 +42,11 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
       receiptTimeout: context.options.receiptTimeout,
       refused: (subscription, error) => {
         this.#end(subscription, { reason: error, dropUnread: false });
-        context.status.tell({ type: "subscription-refused", error, destination: subscription.destination });
+        const { destination } = subscription;
+        context.status.tellOrWarn(
+          { type: "subscription-refused", error, destination },
+          `the broker does not accept the subscription to ${destination}`,
+        );
       },
       progressed: () => {
         this.#progressed();
@@ -90,13 +97,17 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
     const subscription = new Subscription(terms, this.#context, this);
     this.#registry.add(subscription);
     if (connection === undefined) return subscription;
+    let wasSent = false;
     try {
-      await connection.send(subscribeFrame(subscription, connection.server), options);
+      const sent = connection.send(subscribeFrame(subscription, connection.server), options);
+      wasSent = true;
+      await sent;
       return subscription;
     } catch (error) {
-      // The broker may have it all the same: it must not go on unseen.
-      if (awaitsReceipt && subscription.isLive) this.unsubscribe(subscription, {}).catch(() => undefined);
-      this.#end(subscription, { reason: error as Error, dropUnread: false });
+      // Nobody knows whether the broker has it: it must not go on unseen. Of one that was refused there is nothing to end.
+      const isUnknown = error instanceof ReceiptTimeoutError || options.signal?.aborted === true;
+      if (wasSent && isUnknown && subscription.isLive) this.#sendUnsubscribe(subscription).catch(() => undefined);
+      this.#end(subscription, { reason: error as Error, dropUnread: false }, wasSent);
       throw error;
     }
   }
@@ -106,18 +117,27 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
     this.#resubscriber.established(connection, [...this.#registry]);
   }
 
+  /** Nothing can be acknowledged any more. */
+  closing(): void {
+    for (const subscription of [...this.#registry, ...this.#leaving]) subscription.release(undefined);
+  }
+
   interrupted(reason: StompError | undefined): void {
-    this.#forgetSettlers();
+    for (const subscription of [...this.#registry, ...this.#leaving]) subscription.release(reason);
+    for (const finish of [...this.#draining.values()]) finish(); // with the session they have ended
     this.#registry.renew();
-    for (const subscription of this.#registry) subscription.interrupted();
     this.#resubscriber.interrupted(reason);
   }
 
   ended(reason: StompError | undefined): void {
-    this.#forgetSettlers();
     this.#resubscriber.ended();
-    for (const subscription of this.#registry) subscription.end({ reason, dropUnread: false });
+    for (const finish of [...this.#draining.values()]) finish();
+    for (const subscription of this.#registry) {
+      // After `disconnect` a reader still gets what came in the mode auto; a handler does not go on.
+      subscription.end({ reason, dropUnread: reason === undefined && subscription.terms.handler !== undefined });
+    }
     this.#registry.clear();
+    this.#leaving.clear();
   }
 
   /** Hand out no more messages. Resolves when what was handed out is done. */
@@ -131,9 +151,7 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
     if (subscription !== undefined) {
       this.#resubscriber.delivered(subscription);
       // While the connection closes nothing can be acknowledged any more: the broker delivers such a message again.
-      if (connection.isOpen || subscription.ack === "auto") {
-        subscription.deliver(frame, this.#settlerOf(subscription, connection));
-      }
+      if (subscription.ack === "auto" || connection.isOpen) subscription.deliver(frame, connection);
       return true;
     }
     // Messages are on their way when UNSUBSCRIBE is sent; RabbitMQ and ActiveMQ send them after its receipt as well.
@@ -155,62 +173,109 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
   }
 
   unsubscribe(subscription: AnySubscription, options: UnsubscribeOptions): Promise<void> {
-    if (!subscription.isLive) return Promise.resolve();
+    const wrong = wrongOptions(options);
+    if (wrong !== undefined) return wrong;
+    if (!this.#mayLeave(subscription)) return Promise.resolve();
     try {
       checkReceiptOptions(options);
-      const pairs: Pairs = [["id", subscription.id]];
-      addHeaders(pairs, options.headers, "UNSUBSCRIBE", ["id", "receipt"]);
-      const frame = outgoing("UNSUBSCRIBE", subscription.destination, pairs);
-      const sent = this.#connectionOf(subscription)?.send(frame, options);
-      this.#end(subscription, { reason: undefined, dropUnread: true });
-      return sent ?? Promise.resolve();
+      const headers: Pairs = [];
+      addHeaders(headers, options.headers, "UNSUBSCRIBE", ["id", "receipt"]);
+      if (subscription.mustDrain) return this.#drainAndUnsubscribe(subscription, headers, options);
+      const sent = this.#sendUnsubscribe(subscription, headers, options);
+      this.#end(subscription, MEANT);
+      return sent;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  /** Unsubscribe later. Without a receipt nobody waits for that: a handler may be the caller. */
+  #drainAndUnsubscribe(subscription: AnySubscription, headers: Pairs, options: UnsubscribeOptions): Promise<void> {
+    const { receipt, signal, timeout } = options;
+    const sent = deferred<void>();
+    sent.promise.catch(() => undefined);
+    const unlisten =
+      signal &&
+      onAbort(signal, () => {
+        sent.reject(signal.reason);
+      });
+    this.#drain(subscription, timeout, () => {
+      unlisten?.();
+      try {
+        // It is sent also when nobody waits for it any more.
+        sent.resolve(this.#sendUnsubscribe(subscription, headers, signal?.aborted === true ? {} : options));
+      } catch (error) {
+        sent.reject(error);
+        this.#sendUnsubscribe(subscription).catch(() => undefined); // these headers cannot be written
+      }
+      this.#end(subscription, MEANT);
+    });
+    return receipt === undefined || receipt === false ? Promise.resolve() : sent.promise;
+  }
+
+  /** Whether it is live, and not about to end. */
+  #mayLeave(subscription: AnySubscription): boolean {
+    return subscription.isLive && !this.#draining.has(subscription);
+  }
+
+  /** Call `finish` when what handlers work on is acknowledged, or when that takes too long. */
+  #drain(subscription: AnySubscription, timeout: number | undefined, finish: () => void): void {
+    this.#draining.set(subscription, () => {
+      this.#draining.delete(subscription);
+      this.#deadlines.delete(subscription);
+      if (subscription.isLive) finish();
+    });
+    this.#deadlines.set(subscription, timeout ?? this.#context.options.disconnectTimeout);
+    void subscription.drain(true).then(() => this.#draining.get(subscription)?.());
+  }
+
+  /** Send UNSUBSCRIBE, if SUBSCRIBE was sent in this session. */
+  #sendUnsubscribe(
+    subscription: AnySubscription,
+    headers: Pairs = [],
+    options: UnsubscribeOptions = {},
+  ): Promise<void> {
+    const { id, destination } = subscription;
+    const frame = outgoing("UNSUBSCRIBE", destination, [["id", id], ...headers]);
+    return this.#connectionOf(subscription)?.send(frame, options) ?? Promise.resolve();
+  }
+
   fail(subscription: AnySubscription, reason: Error, dropUnread: boolean): void {
-    if (!subscription.isLive) return; // a second UNSUBSCRIBE is an error for brokers
-    const frame = outgoing("UNSUBSCRIBE", subscription.destination, [["id", subscription.id]]);
-    const sent = this.#connectionOf(subscription)?.send(frame);
-    sent?.catch(() => undefined); // the reader gets the error that matters
-    this.#failed(subscription, reason, dropUnread);
+    if (!this.#mayLeave(subscription)) return; // a second UNSUBSCRIBE is an error for brokers
+    const finish = (): void => {
+      this.#sendUnsubscribe(subscription).catch(() => undefined); // the reader gets the error that matters
+      this.#failed(subscription, reason, dropUnread);
+    };
+    if (subscription.mustDrain) this.#drain(subscription, undefined, finish);
+    else finish();
   }
 
   #failed(subscription: AnySubscription, error: Error, dropUnread: boolean): void {
     const { id, destination, terms } = subscription;
     const { status } = this.#context;
-    const isUnheard = terms.handler !== undefined && !status.areThere;
-    this.#end(subscription, { reason: error, dropUnread, isUnheard });
-    status.tell({ type: "subscription-failed", subscription: id, destination, error });
+    this.#end(subscription, { reason: error, dropUnread });
+    const report = { type: "subscription-failed", subscription: id, destination, error } as const;
+    // A reader gets the error.
+    if (terms.handler === undefined) status.tell(report);
+    else
+      status.tellOrWarn(
+        report,
+        `the subscription to ${destination} has ended, its handler gets no more messages (${error.name})`,
+      );
   }
 
-  #end(subscription: AnySubscription, end: SubscriptionEnd): void {
-    this.#registry.delete(subscription, this.#connectionOf(subscription) !== undefined);
+  /** `isUsed`: the broker may have had its id in this session. */
+  #end(
+    subscription: AnySubscription,
+    end: SubscriptionEnd,
+    isUsed = this.#connectionOf(subscription) !== undefined,
+  ): void {
+    this.#registry.delete(subscription, isUsed);
     this.#resubscriber.removed(subscription);
     subscription.end(end);
     if (!subscription.isBusy) return;
     this.#leaving.add(subscription);
     void subscription.drain().then(() => this.#leaving.delete(subscription));
-  }
-
-  /** What settles the messages that a subscription gets over this connection. */
-  #settlerOf(subscription: AnySubscription, connection: Connection): Settler {
-    // Most messages are for the subscription of the one before: that is faster than any map.
-    if (subscription !== this.#last?.subscription) {
-      let settler = this.#settlers.get(subscription);
-      if (settler === undefined) {
-        settler = new Acknowledger(connection, subscription);
-        this.#settlers.set(subscription, settler);
-      }
-      this.#last = { subscription, settler };
-    }
-    return this.#last.settler;
-  }
-
-  #forgetSettlers(): void {
-    this.#settlers = new WeakMap();
-    this.#last = undefined;
   }
 
   /** The connection, if SUBSCRIBE was sent on it. */

@@ -1,7 +1,8 @@
 /** What a subscription is to be: a caller's arguments, checked, with every default filled in. */
-import { type HeadersInit, hasHeader, headerPairs } from "../../protocol/index.js";
+import { type HeadersInit, hasHeader } from "../../protocol/index.js";
 import { type ValueDecoder, checkCodec } from "../messages/codec.js";
 import type { Ids } from "../connection/environment.js";
+import { copyOf } from "../connection/outgoing.js";
 import type { AckMode } from "../messages/message.js";
 import type { BufferLimits, SlowPolicy } from "../options/options.js";
 import { type ResolvedOptions, checkSlowPolicy, resolveBuffer } from "../options/resolved-options.js";
@@ -23,6 +24,9 @@ export interface SubscriptionTerms<T> {
   readonly invalid: InvalidPolicy;
 }
 
+/** How many messages a broker may send ahead where the caller does not say; fewer if the buffer is smaller. */
+const PREFETCH = { client: 1000, "client-individual": 100 };
+
 /** Headers of SUBSCRIBE that have an argument or option of their own. */
 const OWN_HEADERS = ["destination", "id", "ack", "receipt"];
 
@@ -38,17 +42,21 @@ export function termsOf<T>(
   defaults: ResolvedOptions,
   ids: Ids,
 ): SubscriptionTerms<T> {
-  const { ack = "auto", concurrency = 1, prefetch, nackHeaders, codec, invalid = "nack" } = options;
+  const { ack = "auto", concurrency = 1, codec, invalid = "nack" } = options;
   if (ack !== "auto" && ack !== "client" && ack !== "client-individual") {
     throw new TypeError(`ack must be "auto", "client" or "client-individual", not ${JSON.stringify(ack)}`);
   }
-  const headers = [...headerPairs(options.headers ?? {})]; // a copy: they are sent again in each session
+  // Copies: they are sent again in each session, and with each NACK.
+  const headers = copyOf(options.headers ?? {});
+  const nackHeaders = options.nackHeaders === undefined ? undefined : { ...options.nackHeaders };
   for (const name of OWN_HEADERS) {
     if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of SUBSCRIBE is an argument of its own`);
   }
   if (!(concurrency >= 1)) throw new RangeError(`concurrency must be at least 1, not ${String(concurrency)}`);
-  if (prefetch !== undefined && !(Number.isSafeInteger(prefetch) && prefetch >= 1)) {
-    throw new RangeError(`prefetch must be a whole number, 1 or more, not ${String(prefetch)}`);
+  const buffer = resolveBuffer(options.buffer ?? {}, defaults.buffer);
+  const prefetch = options.prefetch ?? (ack === "auto" ? undefined : Math.min(PREFETCH[ack], buffer.messages));
+  if (prefetch !== undefined && prefetch !== Infinity && !(Number.isSafeInteger(prefetch) && prefetch >= 1)) {
+    throw new RangeError(`prefetch must be a whole number, 1 or more, or Infinity, not ${String(prefetch)}`);
   }
   if (invalid !== "nack" && invalid !== "fail" && typeof invalid !== "function") {
     throw new TypeError(`invalid must be "nack", "fail" or a function, not ${JSON.stringify(invalid)}`);
@@ -60,7 +68,6 @@ export function termsOf<T>(
       `whenSlow "drop-oldest" is for the ack mode "auto": what is dropped would never be acknowledged`,
     );
   }
-  const buffer = resolveBuffer(options.buffer ?? {}, defaults.buffer);
   const id = ids.next("s", options.id);
   return {
     id,

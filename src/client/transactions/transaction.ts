@@ -139,7 +139,9 @@ export class Transaction implements AsyncDisposable {
   #settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
     return this.#within(() => {
       const wasSettled = message.isSettled;
-      const settled = this.#tracked(options, (given) => message.settleIn(this.id, command, given));
+      const settled = this.#tracked(options, (given) =>
+        message.delivery.settle(command, message, { ...given, transaction: this.id }, this.#connection),
+      );
       if (!wasSettled && message.isSettled) this.#settled.push(message);
       return settled;
     });
@@ -153,7 +155,7 @@ export class Transaction implements AsyncDisposable {
       const sent = this.#connection.send(outgoing(command, this.id, pairs), { ...options, receipt });
       this.#state = state;
       this.#finished();
-      for (const message of this.#settled.splice(0)) message.decide(state === "committed");
+      for (const message of this.#settled.splice(0)) message.delivery.decide(message, state === "committed");
       if (state === "aborted") {
         this.#abandonReceipts(new TransactionError(`transaction ${this.id} was aborted`, "aborted"));
       }
@@ -162,7 +164,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** Send with a receipt whose wait ends when the transaction is aborted. */
-  #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<void>): Promise<void> {
+  #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<unknown>): Promise<unknown> {
     const { receipt } = options;
     if (receipt === undefined || receipt === false) return send(options);
     const id = this.#context.ids.next("r", receipt);
@@ -176,7 +178,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** Do something while it is open; the end of its session meanwhile is the end of the transaction. */
-  async #within(act: () => Promise<void>): Promise<void> {
+  async #within(act: () => Promise<unknown>): Promise<void> {
     if (this.isFinished) throw new InvalidStateError(`transaction ${this.id} was ${this.#state} before`);
     if (this.#state === "abandoned") throw this.#endedWithSession("the client ended the session");
     if (!this.#connection.isOpen) throw this.#lost(this.#connection.lostError("not-sent"));

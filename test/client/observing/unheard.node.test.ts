@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import process from "node:process";
 import { json } from "../../../src/client/messages/codec.js";
 import { connected, failure } from "../../support/connected.js";
@@ -6,11 +6,14 @@ import { order } from "../../support/schemas.js";
 import { settled } from "../../support/scripted-broker.js";
 
 const unhandled: unknown[] = [];
+const warned: string[] = [];
 const note = (reason: unknown): void => void unhandled.push(reason);
 let others: NodeJS.UnhandledRejectionListener[] = [];
 
 beforeEach(() => {
   unhandled.length = 0;
+  warned.length = 0;
+  vi.spyOn(console, "warn").mockImplementation((text: string) => void warned.push(text));
   others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", note);
@@ -18,6 +21,7 @@ beforeEach(() => {
 afterEach(() => {
   process.off("unhandledRejection", note);
   for (const other of others) process.on("unhandledRejection", other);
+  vi.restoreAllMocks();
 });
 
 /** Unhandled rejections are told after the microtasks. */
@@ -30,14 +34,18 @@ async function told(): Promise<readonly unknown[]> {
 const INVALID = "value is not valid: id: must be a number";
 
 describe("without a status listener", () => {
-  test("a message that is not valid is an unhandled rejection where nobody else hears of it", async () => {
+  test("a message that is not valid is a warning, with nothing of the message in it: it must not end the process", async () => {
     const { broker, client } = await connected();
     const subscription = await client.subscribe("/q", { codec: json(order) });
     const next = subscription.next();
     broker.message(subscription.id, "{}");
     broker.message(subscription.id, '{"id":2}');
     await next;
-    expect(await told()).toEqual([INVALID]);
+    expect(await told()).toEqual([]);
+    expect(warned).toEqual([
+      "stompede: a message of the subscription to /q has no valid value (TypeError); " +
+        'the option "invalid" says what happens to it; client.onStatus(listener) reports this, and a listener silences the warning',
+    ]);
     await client.disconnect();
   });
 
@@ -51,23 +59,24 @@ describe("without a status listener", () => {
     broker.message(subscription.id, "{}");
     expect(await told()).toEqual([]);
     expect(heard).toEqual([new TypeError(INVALID)]);
+    expect(warned).toEqual([]);
     await client.disconnect();
   });
 
-  test("the failure of a subscription is one, unless it is iterated or its end was asked for", async () => {
+  test("the failure of a subscription is a warning, unless it is iterated", async () => {
     const { broker, client } = await connected();
     const options = { codec: json(order), invalid: "fail" } as const;
     const iterated = await client.subscribe("/q", options);
     broker.message(iterated.id, "{}");
     expect(await failure(iterated.next())).toEqual(new TypeError(INVALID));
-    const watched = await client.subscribe("/q", () => undefined, options);
-    const ended = failure(watched.ended);
-    broker.message(watched.id, "{}");
-    expect(await ended).toEqual(new TypeError(INVALID));
+    expect(warned).toEqual([]);
+    const handled = await client.subscribe("/q", () => undefined, options);
+    broker.message(handled.id, "{}");
     expect(await told()).toEqual([]);
-    const unwatched = await client.subscribe("/q", () => undefined, options);
-    broker.message(unwatched.id, "{}");
-    expect(await told()).toEqual([INVALID]);
+    expect(warned).toEqual([
+      "stompede: the subscription to /q has ended, its handler gets no more messages (TypeError); " +
+        "client.onStatus(listener) reports this, and a listener silences the warning",
+    ]);
     await client.disconnect();
   });
 });

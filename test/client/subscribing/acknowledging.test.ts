@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { InvalidStateError, StaleMessageError } from "../../../src/errors.js";
-import { connected } from "../../support/connected.js";
+import { InvalidStateError } from "../../../src/errors.js";
+import { connected, failure } from "../../support/connected.js";
 import { settled } from "../../support/scripted-broker.js";
 import { take } from "../../support/take.js";
 
@@ -58,7 +58,7 @@ describe("acknowledging", () => {
     broker.message(subscription.id, "1");
     const message = await take(subscription);
     expect(message.isSettled).toBe(false);
-    await Promise.all([message.ack(), message.ack()]);
+    expect(await Promise.all([message.ack(), message.ack()])).toEqual([true, true]);
     expect(message.isSettled).toBe(true);
     await expect(message.nack()).rejects.toThrow(new InvalidStateError("message m-1 was settled before, by ACK"));
     expect(broker.of("ACK")).toHaveLength(1);
@@ -87,9 +87,7 @@ describe("acknowledging", () => {
     broker.message(subscription.id, "1");
     const message = await take(subscription);
     await message.ack();
-    await expect(message.nack()).rejects.toThrow(
-      `NACK needs the ack mode "client" or "client-individual", subscription ${subscription.id} has "auto"`,
-    );
+    await expect(message.nack()).rejects.toThrow(`NACK needs an ack mode, subscription ${subscription.id} has "auto"`);
     await settled();
     expect(broker.of("ACK")).toEqual([]);
     await client.disconnect();
@@ -106,7 +104,7 @@ describe("acknowledging", () => {
     await client.disconnect();
   });
 
-  test("a message of a session that has ended is stale, also after a new connection", async () => {
+  test("a message of a session that has ended is released, also after a new connection", async () => {
     const { broker, client } = await connected();
     const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
     broker.message(subscription.id, "1");
@@ -114,11 +112,10 @@ describe("acknowledging", () => {
     broker.transport.abort(new Error("cable cut"));
     await broker.gone;
     await settled();
-    await expect(message.ack()).rejects.toBeInstanceOf(StaleMessageError);
+    expect([await message.ack(), message.isSettled, message.signal.aborted]).toEqual([false, false, true]);
     await client.connect();
-    await expect(message.ack()).rejects.toThrow(
-      "message m-1 came in a session that has ended; the broker delivers it again",
-    );
+    expect([await message.ack(), await message.nack()]).toEqual([false, false]);
+    expect(broker.of("ACK")).toEqual([]);
     await client.disconnect();
   });
 
@@ -128,9 +125,62 @@ describe("acknowledging", () => {
     broker.message(subscription.id, "1");
     const message = await take(subscription);
     await subscription.unsubscribe();
-    await expect(message.ack()).rejects.toThrow(
-      `message m-1 is the broker's again: subscription ${subscription.id} has ended`,
+    expect(await message.ack()).toBe(false);
+    expect(broker.of("ACK")).toEqual([]);
+    await client.disconnect();
+  });
+
+  test("asking for a receipt of what was settled without one, or refused with a later one, rejects", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client" });
+    for (const text of ["1", "2", "3", "4"]) broker.message(subscription.id, text);
+    const messages = [
+      await take(subscription),
+      await take(subscription),
+      await take(subscription),
+      await take(subscription),
+    ];
+    const [first, second, third, fourth] = messages;
+    await second?.nack();
+    await expect(first?.ack({ receipt: true })).rejects.toThrow(
+      new InvalidStateError("message m-1 was settled before, together with a later one"),
     );
+    await expect(first?.ack()).rejects.toBeInstanceOf(InvalidStateError);
+    expect(await first?.nack()).toBe(true);
+    await third?.ack();
+    await expect(third?.ack({ receipt: true })).rejects.toThrow(
+      new InvalidStateError("message m-3 was settled before, without a receipt"),
+    );
+    expect([await fourth?.ack({ receipt: true }), await fourth?.ack({ receipt: true })]).toEqual([true, true]);
+    expect(broker.received.slice(2).map(({ command }) => command)).toEqual(["NACK", "ACK", "ACK"]);
+    await client.disconnect();
+  });
+
+  test("whose receipt is lost with the session rejects: nobody knows", async () => {
+    const { broker, client } = await connected({ receipts: false });
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    const acknowledged = failure(message.ack({ receipt: true }));
+    await settled();
+    broker.transport.abort(new Error("cable cut"));
+    expect(await acknowledged).toMatchObject({ code: "connection-lost", outcome: "unknown" });
+  });
+
+  test.each([null, "r", 5])("with options that are %j is a TypeError, and sends nothing", async (options) => {
+    const { broker, client } = await connected();
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    const message = await take(subscription);
+    for (const call of [
+      () => message.ack(options as never),
+      () => message.nack(options as never),
+      () => subscription.unsubscribe(options as never),
+    ]) {
+      expect(await failure(call())).toBeInstanceOf(TypeError);
+    }
+    expect(broker.received).toHaveLength(2);
+    expect(await message.ack()).toBe(true);
     await client.disconnect();
   });
 });

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { Status } from "../../../src/client/observing/status.js";
+import { deferred } from "../../../src/internal/deferred.js";
 import { brokerKindOf } from "../../../src/protocol/broker-kinds.js";
 import { connected, failure } from "../../support/connected.js";
+import { statusesOf } from "../../support/statuses.js";
+import { take } from "../../support/take.js";
 import { settled } from "../../support/scripted-broker.js";
 
 const RABBIT = ["prefetch-count", 7];
@@ -10,7 +14,7 @@ describe("the header that bounds what a broker sends ahead", () => {
   test.each([
     ["RabbitMQ/4.1.0", [RABBIT]],
     ["ActiveMQ/6.1.2", [ACTIVE]],
-    ["ActiveMQ-Artemis/2.30.0 ActiveMQ Artemis Messaging Engine", [["consumer-window-size", 7168]]],
+    ["ActiveMQ-Artemis/2.30.0 ActiveMQ Artemis Messaging Engine", [["consumer-window-size", 1400]]],
     ["rabbitmq/4", [RABBIT, ACTIVE]],
     [undefined, [RABBIT, ACTIVE]],
   ])("is the one that the broker knows, or both: %s", (server, expected) => {
@@ -67,12 +71,107 @@ describe("prefetch", () => {
     await client.disconnect();
   });
 
-  test.each([0, -1, 1.5, Number.NaN, Infinity, "5"])("must be a number of messages, not %o", async (prefetch) => {
+  test("is not used up by messages of a lost session", async () => {
+    const { client, broker } = await connected({}, { reconnect: () => 0 });
+    const told = statusesOf(client);
+    const subscription = await client.subscribe("/queue/a", { prefetch: 1, ack: "client-individual" });
+    broker.message(subscription.id, "1");
+    await take(subscription);
+    await client.reconnect();
+    const next = subscription.next();
+    expect(told.filter(({ type }) => type === "prefetch-used-up")).toEqual([]);
+    await client.disconnect();
+    expect((await next).done).toBe(true);
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, -Infinity, "5"])("must be a number of messages, not %o", async (prefetch) => {
     const { broker, client } = await connected();
     expect(await failure(client.subscribe("/queue/a", { prefetch: prefetch as number }))).toEqual(
-      new RangeError(`prefetch must be a whole number, 1 or more, not ${prefetch}`),
+      new RangeError(`prefetch must be a whole number, 1 or more, or Infinity, not ${prefetch}`),
     );
     expect(broker.of("SUBSCRIBE")).toEqual([]);
+    await client.disconnect();
+  });
+
+  test.each([
+    ["RabbitMQ/4.1.0", ["prefetch-count:100", "prefetch-count:1000", "prefetch-count:10", "prefetch-count:0"]],
+    [
+      "ActiveMQ/6.1.2",
+      ["prefetchSize:100", "prefetchSize:1000", "prefetchSize:10", "prefetchSize:32766"].map(
+        (one) => `activemq.${one}`,
+      ),
+    ],
+    ["ActiveMQ-Artemis/2.30.0", ["20000", "200000", "2000", "-1"].map((bytes) => `consumer-window-size:${bytes}`)],
+  ])("is sent to %s in the modes with acknowledgement, no more than the buffer holds", async (server, expected) => {
+    const { broker, client } = await connected({ connected: { server } });
+    await client.subscribe("/queue/a", { ack: "client-individual" });
+    await client.subscribe("/queue/b", { ack: "client" });
+    await client.subscribe("/queue/c", { ack: "client", buffer: { messages: 10 } });
+    await client.subscribe("/queue/d", { ack: "client", prefetch: Infinity });
+    await client.subscribe("/queue/e");
+    await settled();
+    const own = new Set(["destination", "id", "ack"]);
+    const sent = broker
+      .of("SUBSCRIBE")
+      .map(({ headers }) => [...headers].filter(([name]) => !own.has(name)).map((pair) => pair.join(":")));
+    expect(sent).toEqual([...expected.map((one) => [one]), []]);
+    await client.disconnect();
+  });
+
+  test.each(["client", "client-individual"] as const)(
+    "that is used up is told once while a reader waits: %s",
+    async (ack) => {
+      const { broker, client } = await connected();
+      const told: Status[] = [];
+      client.onStatus((status) => told.push(status));
+      const subscription = await client.subscribe("/queue/a", { ack, prefetch: 2 });
+      for (const text of ["1", "2"]) broker.message(subscription.id, text);
+      const [first, second] = [await take(subscription), await take(subscription)];
+      expect(told).toEqual([]); // nobody waits
+      const waiting = [subscription.next(), subscription.next()];
+      const status = { type: "prefetch-used-up", subscription: subscription.id, destination: "/queue/a", prefetch: 2 };
+      expect(told).toEqual([status]);
+      await (ack === "client" ? second : first).ack();
+      broker.message(subscription.id, "3");
+      await waiting[0];
+      if (ack === "client-individual") expect(told).toEqual([status, status]); // "2" and "3" are out, and a reader waits again
+      await subscription.unsubscribe();
+      await waiting[1];
+      await client.disconnect();
+    },
+  );
+
+  test("that is used up is not told while a handler works, nor in the mode auto", async () => {
+    const { broker, client } = await connected();
+    const told: Status[] = [];
+    client.onStatus((status) => told.push(status));
+    const go = deferred<void>();
+    const handled = await client.subscribe("/queue/a", () => go.promise, { ack: "client", prefetch: 1 });
+    const read = await client.subscribe("/queue/b", { prefetch: 1 });
+    broker.message(handled.id, "1");
+    broker.message(read.id, "1");
+    await take(read);
+    const waiting = read.next();
+    await settled();
+    expect(told).toEqual([]);
+    go.resolve();
+    await client.disconnect();
+    await waiting;
+  });
+
+  test("that is used up is told when a handler has nothing to do, as what is not valid was left as it is", async () => {
+    const { broker, client } = await connected();
+    const told: string[] = [];
+    client.onStatus(({ type }) => told.push(type));
+    const codec = { decode: () => Promise.reject(new Error("not valid")) };
+    const options = { ack: "client-individual", prefetch: 2, codec, invalid: () => undefined } as const;
+    const subscription = await client.subscribe("/queue/a", () => undefined, options);
+    broker.message(subscription.id, "1");
+    await settled();
+    expect(told).toEqual(["invalid-message"]);
+    broker.message(subscription.id, "2");
+    await settled();
+    expect(told).toEqual(["invalid-message", "invalid-message", "prefetch-used-up"]);
     await client.disconnect();
   });
 });

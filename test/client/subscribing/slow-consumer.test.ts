@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 const ADVICE =
-  "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer";
+  'read faster, use the ack mode "client-individual", in which the broker sends only `prefetch` messages ahead, or allow a larger buffer';
 
 /** A client that does not hold its broker back, since it waits for a receipt that does not come; and what status tells. */
 async function unheld(options: ClientOptions = {}) {

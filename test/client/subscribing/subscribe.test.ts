@@ -19,6 +19,7 @@ describe("subscribe", () => {
       ["ack", "client-individual"],
       ["selector", "a = 'b:c'"],
       ["prefetch-count", "5"],
+      ["activemq.prefetchSize", "100"], // the default; the broker does not say what it is
     ]);
     await client.disconnect();
   });
@@ -90,7 +91,20 @@ describe("subscribe", () => {
     broker.message("a", "ghost");
     await settled();
     expect(client.metrics().messagesDropped).toBe(1);
+    expect(broker.of("UNSUBSCRIBE")).toEqual([]); // there is nothing to end, and strict brokers end the session over it
     await client.disconnect({ timeout: 1 });
+  });
+
+  test("whose headers cannot be written rejects, sends nothing, and its id can be used at once", async () => {
+    const { broker, client } = await connected();
+    const bad = { id: "a", headers: { selector: "a\0b" } };
+    for (const receipt of [true, false]) {
+      expect(await failure(client.subscribe("/queue/a", { ...bad, receipt }))).toBeInstanceOf(Error);
+    }
+    expect(broker.received).toHaveLength(1);
+    await client.subscribe("/queue/a", { id: "a" });
+    expect(client.metrics().subscriptions).toBe(1);
+    await client.disconnect();
   });
 
   test("without a connection waits for one", async () => {

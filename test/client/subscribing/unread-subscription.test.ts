@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { Message } from "../../../src/client/messages/message.js";
 import { ConnectionLostError, SlowConsumerError } from "../../../src/errors.js";
+import { type Deferred, deferred } from "../../../src/internal/deferred.js";
 import { connected, failure } from "../../support/connected.js";
 import { settled } from "../../support/scripted-broker.js";
+import { statusesOf } from "../../support/statuses.js";
 import { take } from "../../support/take.js";
 
 describe("a subscription that is not read", () => {
@@ -46,7 +49,7 @@ describe("a subscription that is not read", () => {
     expect(error).toMatchObject({
       message:
         `subscription ${subscription.id} to /queue/a has 20 unread messages of 30 bytes and gets another of 2, its buffer takes 20 of 67108864 bytes; ` +
-        "read faster, ask the broker for fewer at a time (RabbitMQ: prefetch-count, ActiveMQ: activemq.prefetchSize), or allow a larger buffer",
+        'read faster, use the ack mode "client-individual", in which the broker sends only `prefetch` messages ahead, or allow a larger buffer',
     });
     expect(other.isLive).toBe(true);
     expect(client.state).toBe("connected");
@@ -68,5 +71,51 @@ describe("a subscription that is not read", () => {
     await settled();
     for (let i = 0; i < 40; i++) expect((await take(subscription)).text()).toBe(String(i));
     await expect(subscription.next()).rejects.toBeInstanceOf(ConnectionLostError);
+  });
+
+  test("a message that is decoded when its subscription ends is dropped and counted, in the mode auto", async () => {
+    const { broker, client } = await connected();
+    const told = statusesOf(client);
+    const value = deferred<string>();
+    const subscription = await client.subscribe("/queue/a", { codec: { decode: () => value.promise } });
+    const next = subscription.next();
+    broker.message(subscription.id, "1");
+    await settled();
+    await subscription.unsubscribe();
+    value.resolve("one");
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(told).toContainEqual({ type: "message-dropped", subscription: subscription.id, count: 1 });
+    expect(client.metrics().messagesDropped).toBe(1);
+    await client.disconnect();
+  });
+
+  test("disconnect() waits for a handler that works off what came before its subscription failed", async () => {
+    const { broker, client } = await connected({ receipts: false }, { buffer: { messages: 1 } });
+    client.onStatus(() => undefined);
+    const decoding: Deferred<string>[] = [];
+    const codec = {
+      decode: () => {
+        const value = deferred<string>();
+        decoding.push(value);
+        return value.promise;
+      },
+    };
+    const seen: string[] = [];
+    const handler = (message: Message<string>): number => seen.push(message.value);
+    const subscription = await client.subscribe("/queue/a", handler, { codec });
+    const sending = client.send("/queue/b", "", { receipt: "r" }); // so that the peer is not held back
+    for (const text of ["1", "2", "3"]) broker.message(subscription.id, text);
+    await settled();
+    broker.send("RECEIPT", { "receipt-id": "r" });
+    await sending;
+    const disconnecting = client.disconnect();
+    decoding[0]?.resolve("one");
+    await settled();
+    expect(broker.of("DISCONNECT")).toEqual([]);
+    const bye = broker.frame("DISCONNECT");
+    decoding[1]?.resolve("two");
+    broker.send("RECEIPT", { "receipt-id": (await bye).headers.get("receipt") });
+    await disconnecting;
+    expect(seen).toEqual(["one", "two"]);
   });
 });
