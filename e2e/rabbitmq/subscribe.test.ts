@@ -68,7 +68,7 @@ describeRabbitMq("subscribing at RabbitMQ", () => {
       const messages = await take(first, 3);
       await messages[0]?.ack({ receipt: true });
       await first.unsubscribe({ receipt: true });
-      expect(await failure(Promise.resolve(messages[1]?.ack()))).toMatchObject({ code: "invalid-state" });
+      expect(await messages[1]?.ack()).toBe(false);
       expect(await drain(client, destination)).toEqual([]);
       await client.disconnect();
       await client.connect();

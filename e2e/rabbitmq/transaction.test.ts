@@ -94,7 +94,7 @@ describeRabbitMq("transactions on RabbitMQ", () => {
         );
         await messages[0]?.ack({ receipt: true });
         await client.transaction((transaction) => transaction.ack(messages[2] ?? fail()));
-        await messages[1]?.ack({ receipt: true }); // RabbitMQ would end the connection over it
+        expect(await messages[1]?.ack()).toBe(true); // RabbitMQ would end the connection over another ACK
       }
       await using client = await open(row);
       expect(texts(await drain(client, destination))).toEqual(["4", "5"]);
