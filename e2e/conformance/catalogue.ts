@@ -46,6 +46,10 @@ export const CATALOGUE = {
       },
       noLogin: { title: "CONNECT without a login", answers: ["is the default user", "is refused"] },
       unknownHost: { title: "a virtual host that does not exist", answers: ["is refused", "is ignored"] },
+      server: {
+        title: "`server` in CONNECTED, by which the client knows the kind of broker",
+        answers: ["`RabbitMQ/…`", "`ActiveMQ/…`", "`ActiveMQ-Artemis/…`", "`stompede`", "none"],
+      },
       heartBeat: {
         title: "heart-beats of 1500 ms asked for, both ways",
         answers: [

@@ -2,6 +2,7 @@ import { ConnectError } from "../../src/index.js";
 import { expect } from "vitest";
 import { later } from "../support/later.js";
 import { failure, takeOne } from "../support/messages.js";
+import { CATALOGUE } from "./catalogue.js";
 import { type Case, conform, holds } from "./conform.js";
 import { expected } from "./subject.js";
 
@@ -56,6 +57,14 @@ holds(
   },
   ({ version }) => version !== "1.0",
 );
+
+conform("server", async (at) => {
+  await using client = await at.open();
+  const kind = (client.session?.server ?? "none").replace(/\/.*/s, "/…");
+  const answer = CATALOGUE.connecting.behaviours.server.answers.find((one) => one.replaceAll("`", "") === kind);
+  if (answer === undefined) throw new Error(`another one: ${kind}`);
+  return answer;
+});
 
 conform("wrongPasscode", async (at) => {
   await using peer = await at.raw(false);

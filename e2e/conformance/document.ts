@@ -1,5 +1,7 @@
 /** docs/brokers.md: made of the catalogue and of what the suite expects of each broker. */
-import { CATALOGUE, type Behaviour } from "./catalogue.js";
+import { PREFETCH } from "../../src/client/subscribing/terms.js";
+import { brokerKindOf } from "../../src/protocol/broker-kinds.js";
+import { type AnswerOf, CATALOGUE, type Behaviour } from "./catalogue.js";
 import type { Expectation, Subject } from "./subject.js";
 import { activemq5, activemq6 } from "./subjects/activemq.js";
 import { artemis } from "./subjects/artemis.js";
@@ -39,6 +41,19 @@ const ERRORS = `Of a frame that a broker does not like, and which asked for a re
 (\`receipt-id\`), whether the RECEIPT comes all the same, and whether the session goes on. An ERROR that names a receipt rejects that call with
 \`ServerError\`; one that names nothing is told by the status \`server-error\`, and where the session ends with it, rejects whatever waits.`;
 
+/** The counts of the table of headers, by what a caller says. */
+const COUNTS = {
+  [`by default in \`client-individual\` (${PREFETCH["client-individual"]})`]: PREFETCH["client-individual"],
+  [`by default in \`client\` (${PREFETCH.client})`]: PREFETCH.client,
+  "`prefetch: 1`": 1,
+  "`prefetch: Infinity`": Infinity,
+};
+
+const PREFETCH_TEXT = `In the modes \`client\` and \`client-individual\` every SUBSCRIBE asks the broker to send at most this many messages ahead of what is acknowledged.
+Each kind of broker has a header of its own for that; the client knows the kind by the \`server\` header of CONNECTED. In the mode \`auto\` the header is sent only
+if \`prefetch\` is given. A smaller \`buffer\` makes the default smaller. A header of the same name in \`headers\` replaces it. Artemis counts bytes: the client asks for ${bytesEach()} for each message, fewer than the smallest has. ActiveMQ is never asked for
+more than ${mostOf("ActiveMQ/6")}.`;
+
 /** The page, not yet formatted. */
 export function brokersPage(): string {
   const sections = Object.values(CATALOGUE).map(({ title, behaviours }) =>
@@ -47,22 +62,60 @@ export function brokersPage(): string {
   const notes = COLUMNS.map(({ title, subjects }) =>
     [`### ${title}`, "", ...(subjects[0]?.notes ?? []).map((note) => `- ${note}`), ""].join("\n"),
   );
-  return [INTRODUCTION, ERRORS, "\n## What to set, and what to know\n", ...notes, ...sections].join("\n");
+  const prefetch = ["## What `prefetch` sends", "", PREFETCH_TEXT, "", ...prefetchTable(), ""].join("\n");
+  return [INTRODUCTION, ERRORS, "\n## What to set, and what to know\n", ...notes, prefetch, ...sections].join("\n");
 }
 
 function table(behaviours: Readonly<Record<string, Behaviour>>): string[] {
-  const rows = Object.entries(behaviours).map(([id, { title }]) => [
+  return tableOf(
+    COLUMNS.map(({ title }) => title),
+    Object.entries(behaviours).map(([id, { title }]) => [
+      title,
+      ...COLUMNS.map(({ subjects }) => shared(id, subjects)),
+    ]),
+  );
+}
+
+/** By what a caller says, the headers that each broker is sent: of the same table as the client's. */
+function prefetchTable(): string[] {
+  const rows = Object.entries(COUNTS).map(([title, count]) => [
     title,
-    ...COLUMNS.map(({ subjects }) => shared(id, subjects)),
+    ...COLUMNS.map(({ subjects }) => shared("server", subjects, (server) => prefetchHeaders(server, count))),
+    prefetchHeaders(NO_SERVER, count),
   ]);
-  const head = ["", ...COLUMNS.map(({ title }) => title)];
+  return tableOf([...COLUMNS.map(({ title }) => title), "any other"], rows);
+}
+
+/** As the catalogue says that a broker does not tell what it is. */
+const NO_SERVER = "none" satisfies AnswerOf<"server">;
+
+/** `server`: as the catalogue says it. */
+function prefetchHeaders(server: string, count: number | undefined): string {
+  const kind = brokerKindOf(server === NO_SERVER ? undefined : server.replaceAll("`", ""));
+  const pairs = count === undefined ? [] : kind.prefetch(count);
+  return pairs.map(([name, value]) => `\`${name}:${value}\``).join(", ");
+}
+
+/** What the client asks a kind of broker for where a caller wants no bound. */
+function mostOf(server: string): string {
+  return String(brokerKindOf(server).prefetch(Infinity)[0]?.[1]);
+}
+
+/** How many bytes of Artemis the client takes for one message. */
+function bytesEach(): string {
+  return String(Number(brokerKindOf("ActiveMQ-Artemis/2").prefetch(1000)[0]?.[1]) / 1000);
+}
+
+function tableOf(titles: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const head = ["", ...titles];
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
 }
 
-function shared(id: string, subjects: readonly Subject[]): string {
+/** What brokers answer that share a column. `say`: what stands there for an answer. */
+function shared(id: string, subjects: readonly Subject[], say?: (answer: string) => string): string {
   const cells = subjects.map(({ title, expects }) => {
     const all: Readonly<Record<string, Expectation<string>>> = expects;
-    return { title, cell: cellOf(all[id]) };
+    return { title, cell: cellOf(all[id], say) };
   });
   const [first] = cells;
   if (first === undefined || cells.every(({ cell }) => cell === first.cell)) return first?.cell ?? "–";
@@ -71,11 +124,11 @@ function shared(id: string, subjects: readonly Subject[]): string {
 
 const NAMES: Readonly<Record<string, string>> = { tcp: "TCP", ws: "WebSocket", sockjs: "SockJS" };
 
-function cellOf(expectation: Expectation<string>): string {
+function cellOf(expectation: Expectation<string>, say = (answer: string): string => answer): string {
   if (expectation === undefined) return "–";
-  if (typeof expectation === "string") return expectation;
-  if ("anyOf" in expectation) return expectation.anyOf.join(", or ");
+  if (typeof expectation === "string") return say(expectation);
+  if ("anyOf" in expectation) return expectation.anyOf.map(say).join(", or ");
   const { otherwise, ...special } = expectation;
-  const parts = Object.entries(special).map(([key, answer]) => `${NAMES[key] ?? key}: ${cellOf(answer)}`);
-  return [cellOf(otherwise), ...parts].join("<br>");
+  const parts = Object.entries(special).map(([key, answer]) => `${NAMES[key] ?? key}: ${cellOf(answer, say)}`);
+  return [cellOf(otherwise, say), ...parts].join("<br>");
 }

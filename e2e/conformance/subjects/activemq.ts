@@ -32,6 +32,7 @@ const EXPECTS: Expectations = {
   wrongPasscode: "ERROR, closes",
   noLogin: "is refused",
   unknownHost: "is ignored",
+  server: "`ActiveMQ/…`",
   heartBeat: "1500 and 1500 ms, as asked",
   silence: "is dropped",
   connectTwice: "ERROR that names the receipt; goes on",

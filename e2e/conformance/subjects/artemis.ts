@@ -29,6 +29,7 @@ export const artemis: Subject = {
     wrongPasscode: "ERROR, closes",
     noLogin: "is refused",
     unknownHost: "is ignored",
+    server: { "1.0": "none", otherwise: "`ActiveMQ-Artemis/…`" },
     heartBeat: { "1.0": "none, in this version", otherwise: "1500 and 1500 ms, as asked" },
     silence: { "1.0": "is kept", otherwise: "is dropped after an ERROR" },
     connectTwice: "not a word; goes on",

@@ -19,6 +19,7 @@ export const inMemory: Subject = {
     wrongPasscode: "ERROR, closes",
     noLogin: "is refused",
     unknownHost: "is refused",
+    server: "`stompede`",
     heartBeat: { "1.0": "none, in this version", otherwise: "what the server is set to" },
     silence: { "1.0": "is kept", otherwise: "is dropped" },
     connectTwice: "ERROR that names nothing; ends",

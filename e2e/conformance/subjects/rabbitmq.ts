@@ -29,6 +29,7 @@ export const rabbitmq: Subject = {
     wrongPasscode: "ERROR, stays open",
     noLogin: "is the default user",
     unknownHost: "is refused",
+    server: "`RabbitMQ/…`",
     heartBeat: "1000 and 1000 ms: whole seconds, rounded down",
     silence: "is dropped",
     connectTwice: "not a word; ends",

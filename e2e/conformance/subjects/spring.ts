@@ -32,6 +32,7 @@ export const springSimple: Subject = {
     wrongPasscode: "not a word, stays open",
     noLogin: "is refused",
     unknownHost: "is ignored",
+    server: "none",
     heartBeat: "what the server is set to",
     silence: { anyOf: ["is dropped after an ERROR", "is dropped"] },
     connectTwice: ENDS,

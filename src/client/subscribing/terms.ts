@@ -25,7 +25,7 @@ export interface SubscriptionTerms<T> {
 }
 
 /** How many messages a broker may send ahead where the caller does not say; fewer if the buffer is smaller. */
-const PREFETCH = { client: 1000, "client-individual": 100 };
+export const PREFETCH = { client: 1000, "client-individual": 100 };
 
 /** Headers of SUBSCRIBE that have an argument or option of their own. */
 const OWN_HEADERS = ["destination", "id", "ack", "receipt"];
