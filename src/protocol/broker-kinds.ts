@@ -34,12 +34,20 @@ const ARTEMIS_BYTES = 200;
 const prefetchCount = (count: number): readonly [string, number] => [PREFETCH_COUNT, count === Infinity ? 0 : count];
 /** 32766 is the most that ActiveMQ's own clients ask for. */
 const prefetchSize = (count: number): readonly [string, number] => [PREFETCH_SIZE, Math.min(count, 32_766)];
+/** With 0 Artemis sends one message at a time, with -1 all, otherwise until what is unacknowledged has that many bytes. */
+const windowSize = (count: number): readonly [string, number] => [
+  "consumer-window-size",
+  count === 1 ? 0 : count === Infinity ? -1 : count * ARTEMIS_BYTES,
+];
 
-/** A broker that does not say what it is, or is none of those below. A header that a broker does not know does no harm. */
+/**
+ * A broker that does not say what it is, or is none of those below. A header that a broker does not know does no harm. Artemis does not
+ * say it in 1.0: without a header of its own it would take `activemq.prefetchSize` for bytes, and send one message at a time.
+ */
 const UNKNOWN: BrokerKind = {
   server: /(?:)/,
   escapes: {},
-  prefetch: (count) => [prefetchCount(count), prefetchSize(count)],
+  prefetch: (count) => [prefetchCount(count), prefetchSize(count), windowSize(count)],
   replyQueues: "unknown",
 };
 
@@ -64,8 +72,7 @@ const KINDS: readonly BrokerKind[] = [
   {
     server: /^ActiveMQ-Artemis\//,
     escapes: {},
-    // With 0 it sends one message at a time, with -1 all, otherwise until what is unacknowledged has that many bytes.
-    prefetch: (count) => [["consumer-window-size", count === 1 ? 0 : count === Infinity ? -1 : count * ARTEMIS_BYTES]],
+    prefetch: (count) => [windowSize(count)],
     // It makes a queue of any name, and removes it with its subscription.
     replyQueues: "subscribed",
   },

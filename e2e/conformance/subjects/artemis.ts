@@ -21,7 +21,7 @@ export const artemis: Subject = {
     "**An ACK in a transaction counts at once**, and stays when the transaction is aborted.",
     "A SEND in a transaction that was never begun is taken, and sent at once.",
     "In 1.2 an ERROR ends the session, in 1.0 and 1.1 it does not. That about a SUBSCRIBE names no receipt: in 1.0 and 1.1 a refused `subscribe` rejects with `ReceiptTimeoutError`, and the status `server-error` has told why.",
-    "`prefetch` is a window of octets (`consumer-window-size`): 1 is one message at a time; for more Artemis is given 200 octets for each, less than the smallest message has, so that large ones come fewer at a time. In 1.0 the client does not know that it is Artemis, and gets one message at a time.",
+    "`prefetch` is a window of octets (`consumer-window-size`): 1 is one message at a time; for more Artemis is given 200 octets for each, less than the smallest message has, so that large ones come fewer at a time.",
     "In 1.0 there are no heart-beats: a broker that vanishes without a word is not found out. Use a higher version. A session without heart-beats ends after a minute of silence (`connectionTtl`).",
     "A WebSocket message of more than 64 KiB needs `stompMaxFramePayloadLength` in the acceptor.",
   ],
@@ -48,7 +48,7 @@ export const artemis: Subject = {
     badSelector: { "1.2": "ERROR that names nothing; ends", otherwise: "ERROR that names nothing; goes on" },
     wildcards: "`*` is a word, `#` any number of words",
     durable: "gets what came while it was away",
-    prefetch: { "1.0": "one message at a time, whatever it is", otherwise: "bounds the octets that are on their way" },
+    prefetch: "bounds the octets that are on their way",
     forbiddenSubscribe: { "1.2": "ERROR that names nothing; ends", otherwise: "ERROR that names nothing; goes on" },
     duplicateId: { "1.2": "ERROR that names nothing; ends", otherwise: "ERROR that names nothing; goes on" },
     unknownUnsubscribe: {

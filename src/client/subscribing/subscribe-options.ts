@@ -33,9 +33,9 @@ export interface SubscribeOptions extends ReceiptOptions {
   readonly headers?: HeadersInit;
   /**
    * How many messages the broker may send ahead of what is acknowledged, in the modes with acknowledgement. It is sent as `prefetch-count`
-   * to RabbitMQ, as `activemq.prefetchSize` to ActiveMQ, as both to a broker that does not say what it is. Artemis counts bytes
-   * (`consumer-window-size`): with 1 it sends one message at a time, with more no more than that many, and fewer if they are large. `Infinity` asks for no bound. In the
-   * mode `auto` a number is sent only if it is given.
+   * to RabbitMQ, as `activemq.prefetchSize` to ActiveMQ, as all of these to a broker that does not say what it is. Artemis
+   * counts bytes (`consumer-window-size`): with 1 it sends one message at a time, with more no more than that many, and fewer if they are
+   * large. `Infinity` asks for no bound. In the mode `auto` a number is sent only if it is given.
    * @default 100 in the mode "client-individual", 1000 in the mode "client"
    */
   readonly prefetch?: number;

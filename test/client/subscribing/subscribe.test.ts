@@ -20,6 +20,7 @@ describe("subscribe", () => {
       ["selector", "a = 'b:c'"],
       ["prefetch-count", "5"],
       ["activemq.prefetchSize", "100"], // the default; the broker does not say what it is
+      ["consumer-window-size", "20000"],
     ]);
     await client.disconnect();
   });
