@@ -166,12 +166,17 @@ conform("forbiddenSubscribe", async (at) => {
 });
 
 holds(
-  "a SUBSCRIBE without the right to ends with an error, and not by its time-out",
+  "a SUBSCRIBE without the right to ends with an error, not by its time-out, and no UNSUBSCRIBE follows",
   async (at) => {
     await using client = await at.open(at.subject.limited);
+    const sent: string[] = [];
+    client.onFrame(({ direction, frame }) => {
+      if (direction === "out") sent.push(frame.command);
+    });
     const subscribed = client.subscribe("/queue/closed", { receipt: true });
     const error = await failure(subscribed.then((subscription) => subscription.ended));
     expect(error).toMatchObject({ code: expect.stringMatching(/^(server|connection-lost)$/) as string });
+    expect(sent).toEqual(["SUBSCRIBE"]); // there is nothing that an UNSUBSCRIBE could end
   },
   // Where the ERROR names nothing and the session goes on, nobody can know which of the frames under way it is about.
   (at) => {

@@ -159,6 +159,73 @@ describeRabbitMq("each message of RabbitMQ has one owner", () => {
         await ended;
       }
     });
+
+    test("to leave a loop is not an error when its session is lost before all is written", async () => {
+      await using lossy = await LossyClient.open(row, { reconnect: false });
+      const { client } = lossy;
+      const destination = freshQueue();
+      await client.send(destination, "x", { receipt: true });
+      let lost: Promise<void> | undefined;
+      const sends: Promise<unknown>[] = [];
+      for await (const message of await client.subscribe(destination, { ack: "client-individual" })) {
+        lossy.stall();
+        // More than sockets take: whoever sends now waits.
+        for (let count = 0; count < 16; count++)
+          sends.push(failure(client.send(freshQueue(), new Uint8Array(1_048_576))));
+        setImmediate(() => {
+          lost = lossy.lose("disconnected");
+        });
+        expect(message.text()).toBe("x");
+        break;
+      }
+      await lost;
+      await Promise.all(sends);
+    });
+
+    test("an unsubscribe that waits for a handler ends with its session, and its SUBSCRIBE is not repeated", async () => {
+      await using lossy = await LossyClient.open(row);
+      const { client } = lossy;
+      const destination = freshQueue();
+      await client.send(destination, "x", { receipt: true });
+      const [begun, gate] = [deferred<Message>(), deferred<void>()];
+      const work = async (message: Message): Promise<void> => {
+        begun.resolve(message);
+        await gate.promise;
+      };
+      const subscription = await client.subscribe(destination, work, { ack: "client-individual" });
+      const message = await begun.promise;
+      const unsubscribed = subscription.unsubscribe({ receipt: true });
+      const [subscribes, unsubscribes] = [framesOf(client, "SUBSCRIBE"), framesOf(client, "UNSUBSCRIBE")];
+      await lossy.lose();
+      await unsubscribed; // with its session it has ended
+      await subscription.ended;
+      expect(message.signal.aborted).toBe(true);
+      gate.resolve();
+      await client.send(freshQueue(), "", { receipt: true });
+      expect([subscribes, unsubscribes]).toEqual([[], []]);
+      expect(texts(await drain(client, destination))).toEqual(["x"]);
+    });
+
+    test("disconnect() lets handlers acknowledge that an unsubscribe waits for", async () => {
+      const destination = freshQueue();
+      {
+        const client = await open(row);
+        await sendAll(client, destination, ["1", "2"]);
+        const [begun, gate] = [deferred<void>(), deferred<void>()];
+        const work = async (): Promise<void> => {
+          begun.resolve();
+          await gate.promise;
+        };
+        const subscription = await client.subscribe(destination, work, { ack: "client-individual" });
+        await begun.promise;
+        const unsubscribed = subscription.unsubscribe({ receipt: true });
+        const disconnected = client.disconnect();
+        gate.resolve();
+        await Promise.all([unsubscribed, disconnected, subscription.ended]);
+      }
+      await using client = await open(row);
+      expect(texts(await drain(client, destination))).toEqual(["2"]);
+    });
   });
 
   describe.each(WITH_NACK)("over $carrier with STOMP $version", (row) => {

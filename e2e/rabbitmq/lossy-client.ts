@@ -37,6 +37,11 @@ export class LossyClient implements AsyncDisposable {
     await over;
   }
 
+  /** Pass nothing on any more, so that what is sent stays here. */
+  stall(): void {
+    for (const connection of this.#proxy.connections) connection.stall();
+  }
+
   /** Resolves at the next status of that type. */
   next(type: Status["type"]): Promise<void> {
     return new Promise((resolve) => {
