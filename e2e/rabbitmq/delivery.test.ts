@@ -206,6 +206,28 @@ describeRabbitMq("each message of RabbitMQ has one owner", () => {
       expect(texts(await drain(client, destination))).toEqual(["x"]);
     });
 
+    test("an unsubscribe waits for no handler of a lost session, for which RabbitMQ would send in vain", async () => {
+      await using lossy = await LossyClient.open(row, { reconnect: () => 100 });
+      const { client } = lossy;
+      const destination = freshQueue();
+      await sendAll(client, destination, ["1", "2"]);
+      const [begun, gate] = [deferred<void>(), deferred<void>()];
+      const work = async (): Promise<void> => {
+        begun.resolve();
+        await gate.promise;
+      };
+      const subscription = await client.subscribe(destination, work, { ack: "client-individual" });
+      await begun.promise;
+      const subscribes = framesOf(client, "SUBSCRIBE");
+      const connected = lossy.next("connected");
+      await lossy.lose("disconnected");
+      await subscription.unsubscribe();
+      await connected;
+      expect(texts(await drain(client, destination)).sort()).toEqual(["1", "2"]); // in this session
+      expect(subscribes).toHaveLength(1); // that of `drain`
+      gate.resolve();
+    });
+
     test("disconnect() lets handlers acknowledge that an unsubscribe waits for", async () => {
       const destination = freshQueue();
       {

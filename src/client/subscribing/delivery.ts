@@ -85,6 +85,11 @@ export class SessionDelivery implements Delivery {
     this.#changed = changed;
   }
 
+  /** Whether messages can be settled: they are not released. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
   /** How many messages are handed out and not settled. */
   get outstanding(): number {
     if (!this.#isLive) return 0;

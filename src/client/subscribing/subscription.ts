@@ -207,8 +207,9 @@ export class Subscription<T = undefined>
    * acknowledged some. @internal
    */
   get mustDrain(): boolean {
-    if (this.ack === "auto") return false;
-    return (this.terms.handler !== undefined && this.isBusy) || this.#delivery?.isTentative === true;
+    // What a lost session delivered cannot be acknowledged.
+    if (this.ack === "auto" || this.#delivery?.isLive !== true) return false;
+    return (this.terms.handler !== undefined && this.isBusy) || this.#delivery.isTentative;
   }
 
   /** For the client: no more messages will come. @internal */

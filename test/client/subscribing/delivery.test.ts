@@ -14,7 +14,8 @@ const EVENTS = {
   },
   handOut: (delivery, message) => delivery.handOut(message),
   settle: (delivery, message) => failure(delivery.settle("ACK", message, {})),
-  settleTentatively: (delivery, message) => failure(delivery.settle("ACK", message, { transaction: "t" }, delivery.connection)),
+  settleTentatively: (delivery, message) =>
+    failure(delivery.settle("ACK", message, { transaction: "t" }, delivery.connection)),
   commit: (delivery, message) => {
     delivery.decide(message, true);
   },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { joined } from "../../support/frames.js";
-import { drop, kept } from "../../support/resubscribing.js";
+import { drop, kept, live } from "../../support/resubscribing.js";
 import { settled } from "../../support/scripted-broker.js";
 import { take } from "../../support/take.js";
 
@@ -160,6 +160,27 @@ describe("messages of an earlier session", () => {
     expect(broker.of("ACK")).toEqual([]);
     await client.disconnect();
   });
+
+  test.each(["between two sessions", "in the next session"])(
+    "are not waited for by unsubscribe() %s: a broker would send messages in vain",
+    async (when) => {
+      const { broker, client } = await kept();
+      let finish: () => void = () => undefined;
+      const work = (): Promise<void> => new Promise((resolve) => (finish = resolve));
+      const subscription = await client.subscribe("/queue/a", work, { ack: "client-individual" });
+      broker.message(subscription.id, "1");
+      await settled();
+      if (when === "between two sessions") broker.transport.abort(new Error("cable cut"));
+      else await drop(broker);
+      await settled();
+      await subscription.unsubscribe();
+      expect(subscription.isLive).toBe(false);
+      await vi.advanceTimersByTimeAsync(100);
+      expect(live(broker)).toEqual([]);
+      finish();
+      await client.disconnect();
+    },
+  );
 
   test("are not waited for by disconnect()", async () => {
     const { broker, client } = await kept();

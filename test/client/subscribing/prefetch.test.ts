@@ -142,6 +142,23 @@ describe("prefetch", () => {
     },
   );
 
+  test("is not used up by messages of a lost session", async () => {
+    const { broker, client } = await connected({}, { reconnect: () => 0 });
+    const told: string[] = [];
+    client.onStatus(({ type }) => told.push(type));
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual", prefetch: 2 });
+    for (const text of ["1", "2"]) broker.message(subscription.id, text);
+    await take(subscription);
+    await take(subscription);
+    await client.reconnect();
+    const next = subscription.next();
+    await settled();
+    expect(told).not.toContain("prefetch-used-up");
+    await subscription.unsubscribe();
+    await next;
+    await client.disconnect();
+  });
+
   test("that is used up is not told while a handler works, nor in the mode auto", async () => {
     const { broker, client } = await connected();
     const told: Status[] = [];
