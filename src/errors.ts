@@ -39,7 +39,8 @@ export class StompError extends Error {
   readonly code: StompErrorCode;
 
   constructor(code: StompErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    // Without an own property for a cause that there is not.
+    super(message, options?.cause === undefined ? undefined : options);
     this.code = code;
   }
 

@@ -3,7 +3,7 @@ import { ConnectError } from "../errors.js";
 
 /** Make the error of a dial that failed for `reason`. */
 export function openError(peer: string, reason: string, cause?: unknown): ConnectError {
-  return new ConnectError("dial", `could not connect to ${peer}: ${reason}`, cause === undefined ? {} : { cause });
+  return new ConnectError("dial", `could not connect to ${peer}: ${reason}`, { cause });
 }
 
 /** What a handshake asks for, and whom. */
@@ -18,26 +18,26 @@ interface Offer {
  */
 export function subprotocolError({ peer, protocols }: Offer, chosen: string): ConnectError | undefined {
   if (chosen === "" || protocols.includes(chosen)) return undefined;
-  const offered = protocols.length === 0 ? "none was offered" : `offered were ${protocols.join(", ")}`;
+  const offered = protocols.join(", ") || "none";
   return openError(
     peer,
-    `the server chose the subprotocol ${chosen}, and ${offered}; is this a STOMP port? If so, add it to protocols`,
+    `the server chose the subprotocol ${chosen}, offered: ${offered}; is this a STOMP port? If so, add it to protocols`,
   );
 }
 
 /** What a close code means. RFC 6455, 7.4.1, and the registry that it founded. */
 const MEANINGS: ReadonlyMap<number, string> = new Map([
-  [1001, "the peer is going away"],
+  [1001, "going away"],
   [1002, "protocol error"],
   [1003, "unsupported data"],
   [1005, "no code given"],
   [1007, "invalid data"],
   [1008, "policy violation"],
-  [1009, "a message was too large"],
-  [1010, "an extension is missing"],
-  [1011, "internal error of the peer"],
-  [1012, "the peer restarts"],
-  [1013, "the peer is overloaded, try again later"],
+  [1009, "message too large"],
+  [1010, "missing extension"],
+  [1011, "internal error"],
+  [1012, "restart"],
+  [1013, "overloaded, try again later"],
   [1014, "bad gateway"],
 ]);
 
@@ -48,6 +48,7 @@ export function closeError(code: number, reason: string): Error | undefined {
   if (code === 1006 || code === 0)
     return new Error(`the WebSocket broke off without a closing handshake (code ${code})`);
   const meaning = MEANINGS.get(code);
-  const told = reason === "" ? "" : `: ${reason}`;
-  return new Error(`the WebSocket was closed with code ${code}${meaning === undefined ? "" : ` (${meaning})`}${told}`);
+  return new Error(
+    `the WebSocket was closed with code ${code}${meaning ? ` (${meaning})` : ""}${reason && `: ${reason}`}`,
+  );
 }

@@ -112,7 +112,7 @@ class LikeSocket implements PlatformSocket {
   send(chunk: Uint8Array | string): void {
     const message = this.textOnly && typeof chunk !== "string" ? utf8Of(chunk) : chunk;
     if (message === undefined) {
-      this.#break(new Error("the socket carries text only, and a message to be sent is not UTF-8"));
+      this.#break("the socket carries text only, and a message to be sent is not UTF-8");
       return;
     }
     try {
@@ -142,7 +142,6 @@ class LikeSocket implements PlatformSocket {
   drop(): void {
     if (this.#state === "gone") return;
     const opened = this.#state === "open";
-    this.#detach();
     this.#cut();
     if (opened) this.#events.gone(1006, "");
   }
@@ -164,7 +163,7 @@ class LikeSocket implements PlatformSocket {
     else if (data instanceof ArrayBuffer) this.#events.message(new Uint8Array(data));
     else if (ArrayBuffer.isView(data))
       this.#events.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    else this.#break(new Error("the WebSocket delivers binary messages neither as ArrayBuffer nor as a view of one"));
+    else this.#break("the WebSocket delivers binary messages neither as ArrayBuffer nor as a view of one");
   }
 
   #failed(event: LikeEvent | undefined): void {
@@ -184,18 +183,18 @@ class LikeSocket implements PlatformSocket {
   }
 
   #fail(told: string, event?: LikeEvent): void {
-    this.#detach();
     this.#cut();
     this.#events.failed(failure(this.#peer, told, event, this.#advise));
   }
 
   /** Give the open socket up, for a reason that is ours. */
-  #break(error: Error): void {
-    this.#events.broke(error);
+  #break(why: string): void {
+    this.#events.broke(new Error(why));
     this.drop();
   }
 
   #cut(): void {
+    this.#detach();
     try {
       // Platforms without `terminate` close in the background; that takes up to 40 s, and nobody waits for it.
       if (this.#socket.terminate === undefined) this.#socket.close();

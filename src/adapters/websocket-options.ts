@@ -51,14 +51,10 @@ export interface WebSocketRequest {
   readonly peer: string;
   readonly protocols: readonly string[];
   readonly closeTimeout: number;
-  readonly maxMessageSize: number;
   readonly options: WebSocketOptions;
 }
 
-const DEFAULT_PROTOCOLS = ["v12.stomp", "v11.stomp", "v10.stomp"] as const;
-
-/** A body of 128 MiB and a header block of 1 MiB. */
-const DEFAULT_MAX_MESSAGE_SIZE = (128 + 1) * 1_048_576;
+const DEFAULT_PROTOCOLS: readonly string[] = ["v12.stomp", "v11.stomp", "v10.stomp"];
 
 /** RFC 6455, 4.1: a subprotocol is a token as HTTP has it. */
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
@@ -69,34 +65,29 @@ const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
  * @throws TypeError or RangeError that names what is wrong; never with what may be a credential.
  */
 export function readWebSocketRequest(url: string | URL, options: WebSocketOptions): WebSocketRequest {
-  const parsed = readUrl(url);
+  const { href, protocol, host, pathname } = readUrl(url);
+  const { factory, closeTimeout = 2000 } = options;
   const protocols: readonly string[] = options.protocols ?? DEFAULT_PROTOCOLS;
-  const { factory, headers, maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = options;
-  if (!Array.isArray(options.protocols ?? [])) throw new TypeError("protocols must be an array of subprotocols");
-  for (const [index, protocol] of protocols.entries()) {
-    if (typeof protocol !== "string" || !TOKEN.test(protocol)) {
-      throw new TypeError(`protocols must be names of subprotocols, and ${JSON.stringify(protocol)} is none`);
-    }
-    if (protocols.indexOf(protocol) !== index) throw new TypeError(`protocols names ${protocol} twice`);
+  if (!isArray(protocols) || new Set(protocols).size < protocols.length || !protocols.every(isToken)) {
+    throw new TypeError(`protocols must be an array of different names, not ${JSON.stringify(protocols)}`);
   }
   if (factory !== undefined && typeof factory !== "function") throw new TypeError("factory must be a function");
-  if (headers !== undefined && (typeof headers !== "object" || headers === null)) {
-    throw new TypeError("headers must be an object of names and values");
-  }
-  if (options.tls !== undefined && parsed.protocol === "ws:") {
-    throw new TypeError("a ws: URL means no TLS: for tls use wss:");
-  }
-  if (!Number.isSafeInteger(maxMessageSize) || maxMessageSize < 1) {
-    throw new RangeError(`maxMessageSize must be a positive integer, not ${String(maxMessageSize)}`);
-  }
+  if (options.tls !== undefined && protocol === "ws:") throw new TypeError("tls is for wss: URLs, this one has ws:");
   return {
-    url: parsed.href,
-    peer: `${parsed.protocol}//${parsed.host}${parsed.pathname}`,
+    url: href,
+    peer: `${protocol}//${host}${pathname}`,
     protocols: [...protocols],
-    closeTimeout: checkDuration("closeTimeout", options.closeTimeout ?? 2000),
-    maxMessageSize,
+    closeTimeout: checkDuration("closeTimeout", closeTimeout),
     options,
   };
+}
+
+function isArray(value: unknown): boolean {
+  return Array.isArray(value);
+}
+
+function isToken(name: unknown): boolean {
+  return typeof name === "string" && TOKEN.test(name);
 }
 
 function readUrl(target: string | URL): URL {
@@ -105,11 +96,11 @@ function readUrl(target: string | URL): URL {
     url = new URL(target);
   } catch {
     // Without the platform's error as cause: it carries the URL, and with it perhaps a token.
-    throw new TypeError("the URL of a WebSocket is not valid: write it as ws://host:15674/ws or wss://host/ws");
+    throw new TypeError("the URL is not valid: write it as ws://host:15674/ws or wss://host/ws");
   }
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw new TypeError(`the URL of a WebSocket has the scheme ws: or wss: and not ${url.protocol}`);
+    throw new TypeError(`the URL must have the scheme ws: or wss:, not ${url.protocol}`);
   }
-  if (url.hash !== "") throw new TypeError("the URL of a WebSocket has no fragment (#…)");
+  if (url.hash !== "") throw new TypeError("the URL must have no fragment (#…)");
   return url;
 }

@@ -8,7 +8,7 @@ import { dialError } from "../internal/dial-error.js";
 import { streamFlushed } from "../internal/stream-flushed.js";
 import { secured } from "./secure-context.js";
 import { openError, subprotocolError } from "./websocket-errors.js";
-import type { WebSocketRequest } from "./websocket-options.js";
+import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
 export { adviceOn };
@@ -16,9 +16,9 @@ export { adviceOn };
 /**
  * Check the options that not every platform has, and make those of `ws`.
  *
- * @throws TypeError for TLS options or headers that cannot be used.
+ * @throws TypeError for TLS options or headers that cannot be used; RangeError for a wrong `maxMessageSize`.
  */
-export function preparePlatform({ options, maxMessageSize, closeTimeout }: WebSocketRequest): WebSocket.ClientOptions {
+export function preparePlatform({ options, closeTimeout }: WebSocketRequest): WebSocket.ClientOptions {
   const { headers, agent, tls, perMessageDeflate = false } = options;
   return {
     // A server that says that it closes, and leaves the connection open, has as long as in a close of ours. The types lack it.
@@ -29,13 +29,24 @@ export function preparePlatform({ options, maxMessageSize, closeTimeout }: WebSo
     // An http.Agent: typed as an object, since the types of Node are not there in a browser.
     ...(agent === undefined ? {} : { agent: agent as NonNullable<WebSocket.ClientOptions["agent"]> }),
     perMessageDeflate,
-    maxPayload: maxMessageSize,
+    maxPayload: maxMessageSizeOf(options),
     // RabbitMQ wraps binary bodies in text messages; what must be UTF-8 is decided by the decoder.
     skipUTF8Validation: true,
   };
 }
 
+/** A body of 128 MiB and a header block of 1 MiB. */
+const DEFAULT_MAX_MESSAGE_SIZE = (128 + 1) * 1_048_576;
+
+function maxMessageSizeOf({ maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE }: WebSocketOptions): number {
+  if (Number.isSafeInteger(maxMessageSize) && maxMessageSize > 0) return maxMessageSize;
+  throw new RangeError(`maxMessageSize must be a positive integer, not ${String(maxMessageSize)}`);
+}
+
 function checked(headers: Readonly<Record<string, string>>): Record<string, string> {
+  if (typeof headers !== "object" || headers === null) {
+    throw new TypeError("headers must be an object of names and values");
+  }
   try {
     for (const [name, value] of Object.entries(headers)) {
       validateHeaderName(name);
@@ -55,7 +66,11 @@ export function openWebSocket(
   events: PlatformEvents,
 ): PlatformSocket {
   try {
-    return new NodeSocket(new WebSocket(request.url, [...request.protocols], prepared), request, events);
+    return new NodeSocket(
+      new WebSocket(request.url, [...request.protocols], prepared),
+      { ...request, maxMessageSize: maxMessageSizeOf(request.options) },
+      events,
+    );
   } catch (cause) {
     throw dialError({ peer: request.peer, service: "WebSocket" }, cause, adviceOn);
   }
@@ -78,7 +93,8 @@ export function acceptWebSocket(
   return node;
 }
 
-interface NodeSocketTerms extends Pick<WebSocketRequest, "peer" | "protocols" | "maxMessageSize"> {
+interface NodeSocketTerms extends Pick<WebSocketRequest, "peer" | "protocols"> {
+  readonly maxMessageSize: number;
   /** Whether text is handed on as such, and not as its octets. */
   readonly textAsText?: boolean;
 }

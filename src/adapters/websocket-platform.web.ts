@@ -17,8 +17,7 @@ export function preparePlatform({ options }: WebSocketRequest): WebSocketOptions
   for (const name of ["headers", "agent", "tls"] as const) {
     if (options[name] === undefined || options.factory !== undefined) continue;
     throw new TypeError(
-      `${name} cannot be given to a browser's WebSocket: ` +
-        "use headers of the CONNECT frame, a query parameter of the URL, or cookies; for certificates the browser's own settings",
+      `${name} cannot be given to a browser's WebSocket: use headers of CONNECT, the query of the URL, or cookies`,
     );
   }
   return options;

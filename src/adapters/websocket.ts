@@ -2,7 +2,7 @@
 import { adviceOn, openWebSocket, preparePlatform } from "#websocket";
 import { onAbort } from "../internal/on-abort.js";
 import type { Dial, Transport } from "../transport.js";
-import { NulSafeTransport } from "./websocket-nul-safe.js";
+import { nulSafe } from "./websocket-nul-safe.js";
 import { openError, subprotocolError } from "./websocket-errors.js";
 import { type WebSocketLike, wrapWebSocket } from "./websocket-like.js";
 import { readWebSocketRequest, type WebSocketOptions, type WebSocketRequest } from "./websocket-options.js";
@@ -28,7 +28,7 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Di
       ? (events) => openWebSocket(request, prepared, events)
       : (events) => wrapWebSocket(made(factory, request), request.peer, events, adviceOn);
   if (options.cutsAtNul !== true) return (signal) => dial(open, request, signal);
-  return async (signal) => new NulSafeTransport(await dial(open, request, signal));
+  return async (signal) => nulSafe(await dial(open, request, signal));
 }
 
 /** Begin to open a socket; throws what goes wrong at once. */

@@ -142,14 +142,14 @@ describe("the subprotocol of a WebSocket", () => {
   });
 
   test.each([
-    [undefined, "offered were v12.stomp, v11.stomp, v10.stomp"],
-    [[], "none was offered"],
+    [undefined, "v12.stomp, v11.stomp, v10.stomp"],
+    [[], "none"],
   ])("may not be another one where %j is offered", async (protocols, offered) => {
     const socket = new FakeWebSocket({ protocol: "mqtt" });
     const refused = refusal(dialFake(socket, never, protocols === undefined ? {} : { protocols }));
     socket.fire("open");
     expect(await refused).toMatchObject({
-      message: `could not connect to ${FAKE_URL}: the server chose the subprotocol mqtt, and ${offered}; is this a STOMP port? If so, add it to protocols`,
+      message: `could not connect to ${FAKE_URL}: the server chose the subprotocol mqtt, offered: ${offered}; is this a STOMP port? If so, add it to protocols`,
     });
     expect(socket.closes).toEqual([undefined]);
     expect(socket.isForgotten).toBe(true);

@@ -47,7 +47,7 @@ const RESETS: readonly (readonly [string, (socket: FakeWebSocket) => void, strin
   [
     "one that closes twice, and differently",
     (socket) => (socket.fire("close", { code: 1011 }), socket.fire("close", { code: 1000 })),
-    "the WebSocket was closed with code 1011 (internal error of the peer)",
+    "the WebSocket was closed with code 1011 (internal error)",
   ],
 ];
 

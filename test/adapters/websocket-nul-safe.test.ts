@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { memoryPair } from "../../src/adapters/memory.js";
-import { NulSafeTransport } from "../../src/adapters/websocket-nul-safe.js";
+import { nulSafe } from "../../src/adapters/websocket-nul-safe.js";
 import { webSocket } from "../../src/adapters/websocket.js";
 import { BaseClient } from "../../src/client/client.js";
 import { Broker } from "../../src/broker/index.js";
@@ -20,7 +20,7 @@ describe("a transport for text messages that are cut at a NUL", () => {
   ])("makes %j whole", async (came, whole) => {
     const [near, far] = memoryPair({ kind: "messages" });
     const sink = new RecordingSink();
-    new NulSafeTransport(near).start(sink);
+    nulSafe(near).start(sink);
     far.start(new RecordingSink());
     far.send(came);
     await settled();
@@ -32,7 +32,7 @@ describe("a transport for text messages that are cut at a NUL", () => {
     const [near, far] = memoryPair({ kind: "messages" });
     const mine = new RecordingSink();
     const theirs = new RecordingSink();
-    const transport = new NulSafeTransport(near);
+    const transport = nulSafe(near);
     transport.start(mine);
     far.start(theirs);
     transport.send("é\n");
@@ -70,7 +70,7 @@ describe("a transport for text messages that are cut at a NUL", () => {
           },
         });
       };
-      return new NulSafeTransport(transport);
+      return nulSafe(transport);
     };
     await using client = new BaseClient(cutting);
     await client.connect();

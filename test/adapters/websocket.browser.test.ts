@@ -43,8 +43,8 @@ async function started(peer: WebSocketPeer): Promise<{ transport: Transport; sin
 describe("webSocket in a browser", () => {
   test.each([
     [1002, "bad frame", "the WebSocket was closed with code 1002 (protocol error): bad frame"],
-    [1009, "64 KiB", "the WebSocket was closed with code 1009 (a message was too large): 64 KiB"],
-    [1011, "crash", "the WebSocket was closed with code 1011 (internal error of the peer): crash"],
+    [1009, "64 KiB", "the WebSocket was closed with code 1009 (message too large): 64 KiB"],
+    [1011, "crash", "the WebSocket was closed with code 1011 (internal error): crash"],
     [4001, "bye", "the WebSocket was closed with code 4001: bye"],
     [undefined, undefined, "the WebSocket was closed with code 1005 (no code given)"],
   ])("reports close code %s", async (code, reason, message) => {
@@ -145,7 +145,7 @@ describe("the platform's WebSocket", () => {
 
 describe("an option that browsers do not have", () => {
   const told =
-    "cannot be given to a browser's WebSocket: use headers of the CONNECT frame, a query parameter of the URL, or cookies; for certificates the browser's own settings";
+    "cannot be given to a browser's WebSocket: use headers of CONNECT, the query of the URL, or cookies";
 
   test.each<[string, WebSocketOptions]>([
     ["headers", { headers: { Authorization: "Bearer secret" } }],

@@ -122,8 +122,8 @@ describe("webSocket in Node", () => {
   test.each([
     [1002, "bad frame", "the WebSocket was closed with code 1002 (protocol error): bad frame"],
     [1007, "", "the WebSocket was closed with code 1007 (invalid data)"],
-    [1009, "64 KiB", "the WebSocket was closed with code 1009 (a message was too large): 64 KiB"],
-    [1011, "crash", "the WebSocket was closed with code 1011 (internal error of the peer): crash"],
+    [1009, "64 KiB", "the WebSocket was closed with code 1009 (message too large): 64 KiB"],
+    [1011, "crash", "the WebSocket was closed with code 1011 (internal error): crash"],
     [4001, "bye", "the WebSocket was closed with code 4001: bye"],
     [undefined, "", "the WebSocket was closed with code 1005 (no code given)"],
   ])("reports close code %s", async (code, reason, message) => {
@@ -187,5 +187,15 @@ describe("an option of webSocket in Node", () => {
     [{ Authorization: "secret\r\nX: y" }, 'Invalid character in header content ["Authorization"]'],
   ])("may be headers only if they can be sent, and their values are not shown: %j", (headers, told) => {
     expect(() => webSocket("ws://host", { headers })).toThrow(new TypeError(`headers cannot be sent: ${told}`));
+  });
+
+  test.each([
+    [{ headers: "a: b" }, new TypeError("headers must be an object of names and values")],
+    [{ headers: null }, new TypeError("headers must be an object of names and values")],
+    [{ maxMessageSize: 0 }, new RangeError("maxMessageSize must be a positive integer, not 0")],
+    [{ maxMessageSize: 1.5 }, new RangeError("maxMessageSize must be a positive integer, not 1.5")],
+    [{ maxMessageSize: "1" }, new RangeError("maxMessageSize must be a positive integer, not 1")],
+  ] as unknown as [WebSocketOptions, Error][])("is refused before anything is opened: %j", (options, error) => {
+    expect(() => webSocket("ws://host", options)).toThrow(error);
   });
 });

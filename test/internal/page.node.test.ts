@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { backgroundTimer, onWake } from "../../src/internal/page.none.js";
+import { BackgroundTimer, onWake } from "../../src/internal/page.none.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -11,18 +11,21 @@ afterEach(() => {
 describe("where there is no page", () => {
   test("a timer fires once, at its time", () => {
     const fired = vi.fn();
-    backgroundTimer(fired, 100);
+    new BackgroundTimer(fired).set(100);
     vi.advanceTimersByTime(99);
     expect(fired).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1000);
     expect(fired).toHaveBeenCalledTimes(1);
   });
 
-  test("a timer that is cancelled does not, and is gone", () => {
+  test("a timer that is set again or stopped does not, and is gone", () => {
     const fired = vi.fn();
-    const cancel = backgroundTimer(fired, 100);
-    cancel();
-    cancel();
+    const timer = new BackgroundTimer(fired);
+    timer.set(100);
+    timer.set(200);
+    expect(vi.getTimerCount()).toBe(1);
+    timer.stop();
+    timer.stop();
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(1000);
     expect(fired).not.toHaveBeenCalled();

@@ -224,7 +224,7 @@ export class Connection {
   lostError(outcome: Outcome): ConnectionLostError {
     const reason = this.#state.kind === "ended" ? this.#state.reason : undefined;
     const why = reason?.message ?? `connection to ${this.peer} closed`;
-    return new ConnectionLostError(`not connected: ${why}`, outcome, reason === undefined ? {} : { cause: reason });
+    return new ConnectionLostError(`not connected: ${why}`, outcome, { cause: reason });
   }
 
   #write(frame: Outgoing): void {

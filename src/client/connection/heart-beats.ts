@@ -1,5 +1,5 @@
 /** The heart-beats of a connection: the timer for what the protocol core says is due. */
-import { backgroundTimer } from "#page";
+import { BackgroundTimer } from "#page";
 import { HeartBeatError } from "../../errors.js";
 import { LONGEST_DELAY } from "../../internal/duration.js";
 import { type HeartBeat, HeartBeatMonitor } from "../../protocol/index.js";
@@ -23,7 +23,9 @@ export class HeartBeats {
   readonly #environment: Environment;
   readonly #host: HeartBeatHost;
   readonly #monitor: HeartBeatMonitor;
-  #cancelTimer: (() => void) | undefined;
+  readonly #timer = new BackgroundTimer(() => {
+    this.#check();
+  });
 
   /** Starts at once. `agreed` in ms. */
   constructor(agreed: HeartBeat, environment: Environment, host: HeartBeatHost) {
@@ -47,8 +49,7 @@ export class HeartBeats {
 
   /** Stop for good. */
   stop(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer.stop();
   }
 
   #check(): void {
@@ -64,8 +65,7 @@ export class HeartBeats {
     }
     if (next !== Infinity) {
       // Rounded up: before the time has come, nothing is due. A timer that is early does no harm: the check finds nothing to do.
-      const delay = Math.min(LONGEST_DELAY, Math.max(1, Math.ceil(next - now)));
-      this.#cancelTimer = backgroundTimer(() => this.#check(), delay);
+      this.#timer.set(Math.min(LONGEST_DELAY, Math.max(1, Math.ceil(next - now))));
     }
     // Last: sending may stop us.
     if (send) this.#host.beat();

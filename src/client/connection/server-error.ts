@@ -35,5 +35,5 @@ export function lostBecause(
     cause ??= error;
   }
   const why = cause instanceof Error ? cause.message : "the peer closed the connection";
-  return new ConnectionLostError(`connection to ${peer} lost: ${why}`, "unknown", cause === undefined ? {} : { cause });
+  return new ConnectionLostError(`connection to ${peer} lost: ${why}`, "unknown", { cause });
 }

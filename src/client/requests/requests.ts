@@ -172,10 +172,9 @@ export class Requests implements SessionPart {
   interrupted(reason: StompError | undefined): void {
     this.#replies.clear();
     const why = reason?.message ?? "the client ended the session";
-    const options = reason === undefined ? {} : { cause: reason };
     this.#pending.rejectEach(({ name }) => {
       const message = `connection lost before the reply to the ${name}: ${why}`;
-      return new ConnectionLostError(message, "unknown", options);
+      return new ConnectionLostError(message, "unknown", { cause: reason });
     });
   }
 

@@ -70,8 +70,7 @@ export function lostError(entry: Entry, isDurable: boolean, reason: StompError |
   // What a store has not answered for may be in it, and then goes out later.
   const outcome = isDurable && isKept ? "kept" : wasSent || keeping !== undefined ? "unknown" : "not-sent";
   const why = reason?.message ?? "the client has disconnected";
-  const cause = reason === undefined ? {} : { cause: reason };
-  return new ConnectionLostError(`${nameOf(frameOf(entry))} was not confirmed: ${why}`, outcome, cause);
+  return new ConnectionLostError(`${nameOf(frameOf(entry))} was not confirmed: ${why}`, outcome, { cause: reason });
 }
 
 function entryOf(send: StoredSend, wait: EntryWait): Entry {
