@@ -5,6 +5,7 @@ import { type WebSocketOptions, webSocket } from "./adapters/websocket.js";
 import { BaseClient } from "./client/client.js";
 import type { NamedDial } from "./client/reconnecting/named-dial.js";
 import type { ClientOptions } from "./client/options/options.js";
+import { readUrl } from "./internal/read-url.js";
 import { VERSIONS, subprotocolsOf } from "./protocol/index.js";
 import type { Dial, Transport } from "./transport.js";
 
@@ -73,14 +74,14 @@ function isList(target: Target | readonly Target[]): target is readonly Target[]
 function namedDialOf(target: Target, options: ConnectOptions): NamedDial {
   if (typeof target === "function")
     return { name: "the broker", dial: (signal) => dialAnswer(target, options, signal) };
-  const url = urlOf(target);
+  const url = readUrl(target);
   return { name: nameOf(url), dial: dialOf(url, options) };
 }
 
 async function dialAnswer(target: TargetFunction, options: ConnectOptions, signal: AbortSignal): Promise<Transport> {
   const answer = await target(signal);
   if (typeof answer !== "string" && !(answer instanceof URL)) return answer;
-  return dialOf(urlOf(answer), options)(signal);
+  return dialOf(readUrl(answer), options)(signal);
 }
 
 function dialOf(url: URL, options: ConnectOptions): Dial {
@@ -98,15 +99,6 @@ function dialOf(url: URL, options: ConnectOptions): Dial {
       return tcp(url, { ...tls, ...options.tcp });
     default:
       throw new TypeError(`target has the scheme ${url.protocol}, known are ws: wss: stomp: stomp+ssl: tcp: ssl:`);
-  }
-}
-
-function urlOf(target: string | URL): URL {
-  try {
-    return new URL(target);
-  } catch {
-    // Without the platform's error as cause: it carries the URL, and with it perhaps a token.
-    throw new TypeError("target is not a valid URL: write it as ws://host/path or stomp://host:61613");
   }
 }
 

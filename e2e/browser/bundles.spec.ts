@@ -55,6 +55,6 @@ test("the file for a plain script tag makes the global stompede, which connects,
   await expect.poll(() => lines.length).toBeGreaterThan(1);
   expect(lines).toEqual([
     "1.2 grün 😀",
-    "TypeError stomp: URLs need TCP, which this platform lacks; use a ws: or wss: URL",
+    "TypeError this platform has no TCP; use a ws: or wss: URL",
   ]);
 });

@@ -215,7 +215,7 @@ describeSpring("Spring's simple broker", () => {
     await client.send(subscription.destination, BINARY);
     expect(await failure(subscription.next())).toMatchObject({
       code: "protocol",
-      message: "no NUL after a body of the announced content-length",
+      message: "the body is longer than its content-length",
     });
   });
 });

@@ -247,7 +247,7 @@ class MemoryTransport implements Transport {
     const { closeTimeout } = this.#settings;
     this.#breakOff();
     this.#end(
-      unsent === 0 ? undefined : new Error(`the peer did not take the last ${unsent} octets within ${closeTimeout} ms`),
+      unsent === 0 ? undefined : new Error(`the peer did not take the last ${unsent} bytes within ${closeTimeout} ms`),
     );
   }
 

@@ -1,5 +1,6 @@
 /** The part of TLS that is the same for TCP and WebSocket in Node. */
 import { createSecureContext, type ConnectionOptions } from "node:tls";
+import { messageOf } from "../internal/message-of.js";
 import type { TlsOptions } from "./tls-options.js";
 
 /**
@@ -14,9 +15,11 @@ export function secured(tls: TlsOptions): ConnectionOptions {
   try {
     return { ...options, secureContext: options.secureContext ?? createSecureContext(options) };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(`tls cannot be used: ${reason}; are ca, cert and key PEM, and is the passphrase right?`, {
-      cause,
-    });
+    throw new TypeError(
+      `tls cannot be used: ${messageOf(cause)}; are ca, cert and key PEM, and is the passphrase right?`,
+      {
+        cause,
+      },
+    );
   }
 }

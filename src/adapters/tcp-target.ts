@@ -1,5 +1,6 @@
 /** Where a TCP connection goes to, and how: the options of `tcp`, checked. */
 import { checkDuration } from "../internal/duration.js";
+import { readUrl } from "../internal/read-url.js";
 import type { TlsOptions } from "./tls-options.js";
 
 /** How to connect, whatever the address. */
@@ -58,7 +59,7 @@ const DEFAULT_TLS_PORT = 61614;
  */
 export function readTcpTarget(target: string | URL | TcpAddress, options: TcpOptions): TcpTarget {
   const address =
-    typeof target === "string" || target instanceof URL ? readUrl(target, options) : { ...target, ...options };
+    typeof target === "string" || target instanceof URL ? readTcpUrl(target, options) : { ...target, ...options };
   const { tls = false, path } = address;
   if (typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
     throw new TypeError("tls must be a boolean or an object of TLS options");
@@ -85,14 +86,8 @@ export function readTcpTarget(target: string | URL | TcpAddress, options: TcpOpt
   return { peer: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, address: { host, port }, ...rest };
 }
 
-function readUrl(target: string | URL, options: TcpOptions): TcpAddress {
-  let url: URL;
-  try {
-    url = new URL(target);
-  } catch {
-    // Without the platform's error as cause: it carries the URL, and with it perhaps a passcode.
-    throw new TypeError("target is not a valid URL: write it as stomp://host:61613 or stomp+ssl://host:61614");
-  }
+function readTcpUrl(target: string | URL, options: TcpOptions): TcpAddress {
+  const url = readUrl(target);
   const secure = SCHEMES.get(url.protocol);
   if (secure === undefined) {
     throw new TypeError(`a TCP target has the scheme ${[...SCHEMES.keys()].join(" ")} and not ${url.protocol}`);

@@ -123,7 +123,7 @@ export class TcpTransport implements Transport {
     this.#inlet.end(
       unsent === 0
         ? undefined
-        : new Error(`the peer did not take the last ${unsent} octets within ${this.#closeTimeout} ms`),
+        : new Error(`the peer did not take the last ${unsent} bytes within ${this.#closeTimeout} ms`),
     );
     this.#socket.destroy();
   }

@@ -10,5 +10,5 @@ export type { TcpAddress, TcpOptions } from "./tcp-target.js";
  * @throws TypeError always: this platform has no TCP.
  */
 export function tcp(_target: string | URL | TcpAddress, _options?: TcpOptions): Dial {
-  throw new TypeError("stomp: URLs need TCP, which this platform lacks; use a ws: or wss: URL");
+  throw new TypeError("this platform has no TCP; use a ws: or wss: URL");
 }

@@ -1,10 +1,6 @@
 /** Why a WebSocket was not opened, or has ended, in words that tell what to do. */
-import { ConnectError } from "../errors.js";
-
-/** Make the error of a dial that failed for `reason`. */
-export function openError(peer: string, reason: string, cause?: unknown): ConnectError {
-  return new ConnectError("dial", `could not connect to ${peer}: ${reason}`, { cause });
-}
+import type { ConnectError } from "../errors.js";
+import { openError } from "../internal/dial-error.js";
 
 /** What a handshake asks for, and whom. */
 interface Offer {
@@ -26,20 +22,18 @@ export function subprotocolError({ peer, protocols }: Offer, chosen: string): Co
 }
 
 /** What a close code means. RFC 6455, 7.4.1, and the registry that it founded. */
-const MEANINGS: ReadonlyMap<number, string> = new Map([
-  [1001, "going away"],
-  [1002, "protocol error"],
-  [1003, "unsupported data"],
-  [1005, "no code given"],
-  [1007, "invalid data"],
-  [1008, "policy violation"],
-  [1009, "message too large"],
-  [1010, "missing extension"],
-  [1011, "internal error"],
-  [1012, "restart"],
-  [1013, "overloaded, try again later"],
-  [1014, "bad gateway"],
-]);
+const MEANINGS: Readonly<Record<number, string>> = {
+  1001: "going away",
+  1002: "protocol error",
+  1003: "unsupported data",
+  1005: "no code given",
+  1007: "invalid data",
+  1008: "policy violation",
+  1009: "message too large",
+  1011: "internal error",
+  1012: "restart",
+  1013: "overloaded, try again later",
+};
 
 /** Make the reason of an end, `undefined` for the orderly one. */
 export function closeError(code: number, reason: string): Error | undefined {
@@ -47,7 +41,7 @@ export function closeError(code: number, reason: string): Error | undefined {
   // Platforms report these without a close frame, so they stand for the connection itself (0 is Deno's).
   if (code === 1006 || code === 0)
     return new Error(`the WebSocket broke off without a closing handshake (code ${code})`);
-  const meaning = MEANINGS.get(code);
+  const meaning = MEANINGS[code];
   return new Error(
     `the WebSocket was closed with code ${code}${meaning ? ` (${meaning})` : ""}${reason && `: ${reason}`}`,
   );

@@ -1,8 +1,8 @@
 /** Sockets with the interface that browsers have: the native one, or one that a caller's factory makes. */
 import type { ConnectError } from "../errors.js";
 import { type Deferred, deferred } from "../internal/deferred.js";
-import { type DialAdvice, dialError } from "../internal/dial-error.js";
-import { closeError, openError } from "./websocket-errors.js";
+import { type DialAdvice, dialError, openError } from "../internal/dial-error.js";
+import { closeError } from "./websocket-errors.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
 /** As much of the interface of a browser's WebSocket as is needed; `never` lets every typing of the events fit. */
@@ -66,9 +66,7 @@ export function constructionError(peer: string, cause: unknown): ConnectError {
   const forbidden = cause instanceof Error && cause.name === "SecurityError";
   return openError(
     peer,
-    forbidden
-      ? "it is forbidden here (SecurityError); a page served over https may only use wss:"
-      : "the platform refuses to",
+    forbidden ? "SecurityError; a page served over https may only use wss:" : "the platform refuses to",
     cause,
   );
 }
@@ -112,7 +110,7 @@ class LikeSocket implements PlatformSocket {
   send(chunk: Uint8Array | string): void {
     const message = this.textOnly && typeof chunk !== "string" ? utf8Of(chunk) : chunk;
     if (message === undefined) {
-      this.#break("the socket carries text only, and a message to be sent is not UTF-8");
+      this.#break("the body is not UTF-8, and this transport carries text only");
       return;
     }
     try {
@@ -163,7 +161,7 @@ class LikeSocket implements PlatformSocket {
     else if (data instanceof ArrayBuffer) this.#events.message(new Uint8Array(data));
     else if (ArrayBuffer.isView(data))
       this.#events.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    else this.#break("the WebSocket delivers binary messages neither as ArrayBuffer nor as a view of one");
+    else this.#break("the WebSocket delivers binary messages of an unknown type");
   }
 
   #failed(event: LikeEvent | undefined): void {
@@ -245,12 +243,12 @@ function failure(
   const cause = event?.error instanceof Error ? event.error : event;
   // `ws`, made by a factory, tells as much as Node does.
   if (cause instanceof Error && "code" in cause) return dialError({ peer, service: "WebSocket" }, cause, advise);
-  const reason = told === "" ? "the platform does not tell why (a browser's console may)" : told;
-  const certificate = peer.startsWith("wss:") ? ", and is its certificate trusted here" : "";
+  const reason = told === "" ? "the platform gives no reason (a browser's console may)" : told;
+  const certificate = peer.startsWith("wss:") ? ", is its certificate trusted" : "";
   return openError(
     peer,
     `${reason}; is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), ` +
-      `and does it accept this origin and subprotocol${certificate}?`,
+      `does it accept this origin and subprotocol${certificate}?`,
     cause,
   );
 }

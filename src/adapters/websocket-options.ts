@@ -1,5 +1,7 @@
 /** How to open a WebSocket: the options of `webSocket`, checked. */
+import { checkFunction } from "../internal/checks.js";
 import { checkDuration } from "../internal/duration.js";
+import { readUrl } from "../internal/read-url.js";
 import type { TlsOptions } from "./tls-options.js";
 import type { WebSocketLike } from "./websocket-like.js";
 
@@ -65,13 +67,13 @@ const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
  * @throws TypeError or RangeError that names what is wrong; never with what may be a credential.
  */
 export function readWebSocketRequest(url: string | URL, options: WebSocketOptions): WebSocketRequest {
-  const { href, protocol, host, pathname } = readUrl(url);
+  const { href, protocol, host, pathname } = readWebSocketUrl(url);
   const { factory, closeTimeout = 2000 } = options;
   const protocols: readonly string[] = options.protocols ?? DEFAULT_PROTOCOLS;
   if (!isArray(protocols) || new Set(protocols).size < protocols.length || !protocols.every(isToken)) {
     throw new TypeError(`protocols must be an array of different names, not ${JSON.stringify(protocols)}`);
   }
-  if (factory !== undefined && typeof factory !== "function") throw new TypeError("factory must be a function");
+  checkFunction("factory", factory);
   if (options.tls !== undefined && protocol === "ws:") throw new TypeError("tls is for wss: URLs, this one has ws:");
   return {
     url: href,
@@ -90,14 +92,8 @@ function isToken(name: unknown): boolean {
   return typeof name === "string" && TOKEN.test(name);
 }
 
-function readUrl(target: string | URL): URL {
-  let url: URL;
-  try {
-    url = new URL(target);
-  } catch {
-    // Without the platform's error as cause: it carries the URL, and with it perhaps a token.
-    throw new TypeError("the URL is not valid: write it as ws://host:15674/ws or wss://host/ws");
-  }
+function readWebSocketUrl(target: string | URL): URL {
+  const url = readUrl(target);
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {
     throw new TypeError(`the URL must have the scheme ws: or wss:, not ${url.protocol}`);
   }

@@ -1,6 +1,6 @@
 /** WebSockets by way of isomorphic-ws, whose browser variant goes into the single browser file. */
 import WebSocketOfPlatform from "isomorphic-ws";
-import { openError } from "./websocket-errors.js";
+import { openError } from "../internal/dial-error.js";
 import { constructionError, type WebSocketLike, wrapWebSocket } from "./websocket-like.js";
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";

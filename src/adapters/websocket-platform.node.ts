@@ -4,10 +4,11 @@ import type { Duplex } from "node:stream";
 import WebSocket from "isomorphic-ws";
 import { type Deferred, deferred } from "../internal/deferred.js";
 import { adviceOn } from "../internal/dial-advice.js";
-import { dialError } from "../internal/dial-error.js";
+import { dialError, openError } from "../internal/dial-error.js";
+import { messageOf } from "../internal/message-of.js";
 import { streamFlushed } from "../internal/stream-flushed.js";
 import { secured } from "./secure-context.js";
-import { openError, subprotocolError } from "./websocket-errors.js";
+import { subprotocolError } from "./websocket-errors.js";
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
@@ -54,7 +55,7 @@ function checked(headers: Readonly<Record<string, string>>): Record<string, stri
     }
   } catch (cause) {
     // Node names the header, and not its value, which may be a secret.
-    throw new TypeError(`headers cannot be sent: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new TypeError(`headers cannot be sent: ${messageOf(cause)}`, { cause });
   }
   return { ...headers };
 }

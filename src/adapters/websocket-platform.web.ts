@@ -1,6 +1,5 @@
 /** WebSockets where they are native: browsers, Deno, Bun, workers. */
-import type { DialAdvice } from "../internal/dial-error.js";
-import { openError } from "./websocket-errors.js";
+import { type DialAdvice, openError } from "../internal/dial-error.js";
 import { constructionError, wrapWebSocket } from "./websocket-like.js";
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";

@@ -19,7 +19,6 @@ export class WebSocketTransport implements Transport {
   readonly #gone = deferred();
   #socket: PlatformSocket | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
-  #paused = false;
   #closing = false;
 
   /** `closeTimeout`: how long `close()` waits for the peer, in ms. */
@@ -52,7 +51,7 @@ export class WebSocketTransport implements Transport {
 
   start(sink: TransportSink): void {
     this.#inlet.start(sink);
-    if (!this.#paused) this.#socket?.resume?.();
+    if (!this.#inlet.paused) this.#socket?.resume?.();
   }
 
   send(chunk: Uint8Array | string): void {
@@ -69,7 +68,7 @@ export class WebSocketTransport implements Transport {
       this.#startCloseTimer();
       this.#socket?.close();
       // The peer's close frame comes behind what it has sent before, so that must be read.
-      this.#resume();
+      this.#inlet.resume();
       this.#socket?.resume?.();
     }
     return this.#gone.promise;
@@ -105,13 +104,11 @@ export class WebSocketTransport implements Transport {
 
   #pause(): void {
     if (this.#closing) return;
-    this.#paused = true;
     this.#inlet.pause();
     this.#socket?.pause?.();
   }
 
   #resume(): void {
-    this.#paused = false;
     this.#inlet.resume();
     if (this.#inlet.started) this.#socket?.resume?.();
   }
@@ -122,12 +119,9 @@ export class WebSocketTransport implements Transport {
 
   #cutOff(): void {
     const unsent = this.buffered;
-    const timeout = `within ${this.#closeTimeout} ms`;
-    if (!this.#closing) this.#inlet.end(new Error("the WebSocket broke, and the platform does not tell why"));
-    else
-      this.#inlet.end(
-        unsent === 0 ? undefined : new Error(`the peer did not take the last ${unsent} octets ${timeout}`),
-      );
+    if (!this.#closing) this.#inlet.end(new Error("the WebSocket broke, the platform gives no reason"));
+    else if (unsent === 0) this.#inlet.end();
+    else this.#inlet.end(new Error(`the peer did not take the last ${unsent} bytes within ${this.#closeTimeout} ms`));
     this.#socket?.drop();
   }
 }

@@ -1,9 +1,11 @@
 /** STOMP over WebSocket, on every platform. */
 import { adviceOn, openWebSocket, preparePlatform } from "#websocket";
+import { openError } from "../internal/dial-error.js";
+import { messageOf } from "../internal/message-of.js";
 import { onAbort } from "../internal/on-abort.js";
 import type { Dial, Transport } from "../transport.js";
 import { nulSafe } from "./websocket-nul-safe.js";
-import { openError, subprotocolError } from "./websocket-errors.js";
+import { subprotocolError } from "./websocket-errors.js";
 import { type WebSocketLike, wrapWebSocket } from "./websocket-like.js";
 import { readWebSocketRequest, type WebSocketOptions, type WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
@@ -42,9 +44,9 @@ function made(
   try {
     socket = factory(url, protocols);
   } catch (cause) {
-    throw openError(peer, `the factory failed: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw openError(peer, `the factory failed: ${messageOf(cause)}`, cause);
   }
-  if (typeof socket?.send !== "function") throw openError(peer, "what the factory made is no WebSocket");
+  if (typeof socket?.send !== "function") throw openError(peer, "the factory did not return a WebSocket");
   return socket;
 }
 

@@ -15,15 +15,20 @@ export type DialAdvice = (code: string, message: string, service: string) => str
 /** Make the error that a dial rejects with. `cause` is the platform's error. */
 export function dialError(dialled: Dialled, cause: unknown, advise?: DialAdvice): ConnectError {
   const code = codeOf(cause);
-  const advice = code === undefined ? undefined : advise?.(code, messageOf(cause, code), dialled.service);
-  const reason = advice ?? messageOf(cause, code);
-  return new ConnectError("dial", `could not connect to ${dialled.peer}: ${reason}`, { cause });
+  const message = messageOf(cause, code);
+  const reason = (code !== undefined && advise?.(code, message, dialled.service)) || message;
+  return openError(dialled.peer, reason, cause);
+}
+
+/** Make the error of a dial that failed for `reason`. */
+export function openError(peer: string, reason: string, cause?: unknown): ConnectError {
+  return new ConnectError("dial", `could not connect to ${peer}: ${reason}`, { cause });
 }
 
 /** Read the stable code of a platform's error: `ECONNREFUSED`. */
 function codeOf(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
+  const { code } = Object(error) as { readonly code?: unknown }; // of an object only whether it is there
+  return typeof code === "string" ? code : undefined;
 }
 
 function messageOf(error: unknown, code: string | undefined): string {

@@ -11,7 +11,8 @@ export interface InletSink<Chunk> {
 export class Inlet<Chunk> {
   #sink: InletSink<Chunk> | undefined;
   #queue: Chunk[] = [];
-  #paused = false;
+  /** Whether what comes is held back. */
+  paused = false;
   /** Whether a chunk goes to the sink at once: there is one, it is not paused, and nothing waits before the chunk. */
   #flowing = false;
   /** The end, from when it is known until the sink has been told. */
@@ -58,21 +59,21 @@ export class Inlet<Chunk> {
 
   /** Hold back what comes from now on. */
   pause(): void {
-    this.#paused = true;
+    this.paused = true;
     this.#flowing = false;
   }
 
   /** Deliver what is held, and go on: soon, not at once, since the sink may call this from within `data`. */
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
+    if (!this.paused) return;
+    this.paused = false;
     if (this.#queue.length > 0) queueMicrotask(() => this.#flush());
     else this.#flush();
   }
 
   #flush(): void {
     // The sink may pause, or abort, in the middle of this; what comes meanwhile queues up behind.
-    while (this.#sink !== undefined && !this.#paused) {
+    while (this.#sink !== undefined && !this.paused) {
       const chunk = this.#queue.shift();
       if (chunk === undefined) {
         this.#flowing = true;

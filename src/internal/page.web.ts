@@ -74,9 +74,9 @@ export function onWake(callback: () => void): () => void {
     if ("persisted" in event && event.persisted !== true) return; // a page that was loaded, not resumed
     callback();
   };
-  for (const type of ["online", "pageshow"]) globalThis.addEventListener(type, wake, { signal });
-  if (typeof document !== "undefined")
-    for (const type of ["visibilitychange", "resume"]) document.addEventListener(type, wake, { signal });
+  // By capture what happens to the document comes by here too.
+  for (const type of ["online", "visibilitychange", "pageshow", "resume"])
+    globalThis.addEventListener(type, wake, { signal, capture: true });
   return () => {
     listeners.abort();
   };

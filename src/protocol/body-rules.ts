@@ -7,7 +7,7 @@ import type { Limits } from "./limits.js";
 /**
  * The announced length of the body; `undefined`: it ends at the first NUL.
  *
- * @throws ProtocolError (`bad-content-length`) when the header is no octet count.
+ * @throws ProtocolError (`bad-content-length`) when the header is not a number of bytes.
  */
 export function contentLengthOf(headers: FrameHeaders): number | undefined {
   const text = headers.get("content-length");
@@ -16,7 +16,7 @@ export function contentLengthOf(headers: FrameHeaders): number | undefined {
   if (!/^[0-9]+$/.test(text)) {
     throw new ProtocolError(
       "bad-content-length",
-      `content-length ${JSON.stringify(text.slice(0, 40))} is no octet count`,
+      `content-length ${JSON.stringify(text.slice(0, 40))} is not a number of bytes`,
     );
   }
   return Number(text);
@@ -48,5 +48,5 @@ export function checkMayHaveBody(command: Command): void {
 
 /** STOMP 1.2, "STOMP Frames": the body is followed by the NUL octet. */
 export function missingNul(): ProtocolError {
-  return new ProtocolError("missing-nul", "no NUL after a body of the announced content-length");
+  return new ProtocolError("missing-nul", "the body is longer than its content-length");
 }

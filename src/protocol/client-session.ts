@@ -98,7 +98,7 @@ export class ClientSession {
     for (const pair of headerPairs(headers)) {
       const [name] = pair;
       if (name === "accept-version" || name === "heart-beat") {
-        throw new TypeError(`header "${name}" of CONNECT is made from the options of the session`);
+        throw new TypeError(`header "${name}" of CONNECT is an option of its own`);
       }
       all.push(pair);
     }

@@ -23,34 +23,25 @@ export type Command = ClientCommand | ServerCommand;
 /** One of the two sides of a session. */
 export type Role = "client" | "server";
 
-interface CommandTraits {
-  readonly from: Role;
-  /** STOMP 1.2, "Body": "Only the SEND, MESSAGE, and ERROR frames MAY have a body." */
-  readonly body: boolean;
-}
-
-const client: CommandTraits = { from: "client", body: false };
-const server: CommandTraits = { from: "server", body: false };
-
-/** Every command, who sends it, and whether it may have a body. */
-export const COMMANDS: ReadonlyMap<string, CommandTraits> = new Map(
+/** Every command, and who sends it. */
+export const COMMANDS: ReadonlyMap<string, Role> = new Map(
   Object.entries({
-    CONNECT: client,
-    STOMP: client,
-    SEND: { from: "client", body: true },
-    SUBSCRIBE: client,
-    UNSUBSCRIBE: client,
-    ACK: client,
-    NACK: client,
-    BEGIN: client,
-    COMMIT: client,
-    ABORT: client,
-    DISCONNECT: client,
-    CONNECTED: server,
-    MESSAGE: { from: "server", body: true },
-    RECEIPT: server,
-    ERROR: { from: "server", body: true },
-  } satisfies Record<Command, CommandTraits>),
+    CONNECT: "client",
+    STOMP: "client",
+    SEND: "client",
+    SUBSCRIBE: "client",
+    UNSUBSCRIBE: "client",
+    ACK: "client",
+    NACK: "client",
+    BEGIN: "client",
+    COMMIT: "client",
+    ABORT: "client",
+    DISCONNECT: "client",
+    CONNECTED: "server",
+    MESSAGE: "server",
+    RECEIPT: "server",
+    ERROR: "server",
+  } satisfies Record<Command, Role>),
 );
 
 /** Whether `text` is a command of STOMP that `from` sends. Commands are case sensitive. */
@@ -58,10 +49,10 @@ export function isCommandOf(text: string, from: "client"): text is ClientCommand
 export function isCommandOf(text: string, from: "server"): text is ServerCommand;
 export function isCommandOf(text: string, from: Role): text is Command;
 export function isCommandOf(text: string, from: Role): boolean {
-  return COMMANDS.get(text)?.from === from;
+  return COMMANDS.get(text) === from;
 }
 
-/** Whether frames of this command may have a body. */
+/** Whether frames of this command may have a body. STOMP 1.2, "Body": "Only the SEND, MESSAGE, and ERROR frames MAY have a body." */
 export function mayHaveBody(command: Command): boolean {
   return command === "MESSAGE" || command === "SEND" || command === "ERROR";
 }

@@ -97,7 +97,7 @@ function escapeOne(unit: number, escapes: Escapes, part: "name" | "value", where
   const plain = escapes === "none" || escapes === "backslash";
   switch (unit) {
     case 0x00:
-      throw unencodable(where, "a NUL, which no version can express");
+      throw unencodable(where, "a NUL, which STOMP cannot express");
     case 0x0a:
       if (plain) throw unencodable(where, "a line feed, which cannot be escaped here");
       return "\\n";

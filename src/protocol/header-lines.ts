@@ -119,7 +119,16 @@ function beginOf(name: string, escapes: Escapes): string {
 }
 
 function valueOf(name: string, value: HeaderValue, escapes: Escapes): string {
-  if (typeof value === "string") return escapeHeader(value, escapes, "value", name);
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return typeof value === "string" ? escapeHeader(value, escapes, "value", name) : headerText(name, value);
+}
+
+/**
+ * The value of a header as text, not escaped.
+ *
+ * @throws TypeError for what cannot be one.
+ */
+export function headerText(name: string, value: unknown): string {
+  // Anything else would silently be written as `String` writes it.
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return String(value);
   throw new TypeError(`header ${JSON.stringify(name)} must be a string, a number or a boolean`);
 }

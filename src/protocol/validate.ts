@@ -3,34 +3,28 @@ import { ProtocolError } from "../errors.js";
 import type { Command } from "./command.js";
 import type { Version } from "./version.js";
 
-type Required = readonly string[];
+type Required = Readonly<Partial<Record<Command, readonly string[]>>>;
 
-const NONE: Required = [];
-const DESTINATION: Required = ["destination"];
-const TRANSACTION: Required = ["transaction"];
-const RECEIPT_ID: Required = ["receipt-id"];
+const TRANSACTION = ["transaction"];
 
-/** STOMP 1.0; an UNSUBSCRIBE needs a destination or an id, which a list cannot say: see {@link missingHeader}. */
-const REQUIRED_10: Readonly<Record<Command, Required>> = {
-  CONNECT: NONE,
-  STOMP: NONE,
-  SEND: DESTINATION,
-  SUBSCRIBE: DESTINATION,
-  UNSUBSCRIBE: NONE,
+/**
+ * STOMP 1.0; an UNSUBSCRIBE needs a destination or an id, which a list cannot say: see {@link missingHeader}. CONNECTED needs `session`,
+ * which is not here: nobody uses it, and some brokers leave it out.
+ */
+const REQUIRED_10: Required = {
+  SEND: ["destination"],
+  SUBSCRIBE: ["destination"],
   ACK: ["message-id"],
   NACK: ["message-id"],
   BEGIN: TRANSACTION,
   COMMIT: TRANSACTION,
   ABORT: TRANSACTION,
-  DISCONNECT: NONE,
-  CONNECTED: NONE, // 1.0 asks for `session`, which nobody needs and some brokers leave out
   MESSAGE: ["message-id", "destination"],
-  RECEIPT: RECEIPT_ID,
-  ERROR: NONE, // 1.2, "ERROR": "SHOULD contain a message header"
+  RECEIPT: ["receipt-id"],
 };
 
 /** STOMP 1.1, "Frames and Headers". */
-const REQUIRED_11: Readonly<Record<Command, Required>> = {
+const REQUIRED_11: Required = {
   ...REQUIRED_10,
   CONNECT: ["accept-version", "host"],
   STOMP: ["accept-version", "host"],
@@ -43,9 +37,9 @@ const REQUIRED_11: Readonly<Record<Command, Required>> = {
 };
 
 /** STOMP 1.2, "Frames and Headers". Its `ack` of a MESSAGE depends on the subscription's mode, so it is not here. */
-const REQUIRED_12: Readonly<Record<Command, Required>> = { ...REQUIRED_11, ACK: ["id"], NACK: ["id"] };
+const REQUIRED_12: Required = { ...REQUIRED_11, ACK: ["id"], NACK: ["id"] };
 
-const REQUIRED: Readonly<Record<Version, Readonly<Record<Command, Required>>>> = {
+const REQUIRED: Readonly<Record<Version, Required>> = {
   "1.0": REQUIRED_10,
   "1.1": REQUIRED_11,
   "1.2": REQUIRED_12,
@@ -53,7 +47,7 @@ const REQUIRED: Readonly<Record<Version, Readonly<Record<Command, Required>>>> =
 
 /** The first header that a frame needs and does not have; `undefined` when it has all. `has` tells what it has. */
 export function missingHeader(command: Command, version: Version, has: (name: string) => boolean): string | undefined {
-  for (const name of REQUIRED[version][command]) if (!has(name)) return name;
+  for (const name of REQUIRED[version][command] ?? []) if (!has(name)) return name;
   if (command === "UNSUBSCRIBE" && version === "1.0" && !has("id") && !has("destination")) return "destination";
   return undefined;
 }

@@ -20,7 +20,7 @@ export function orderVersions(versions: readonly Version[]): readonly Version[] 
   for (const version of versions) {
     if (!isVersion(version)) throw new TypeError(`versions must be of 1.0, 1.1 and 1.2, not ${String(version)}`);
   }
-  if (versions.length === 0) throw new RangeError("versions must name at least one version");
+  if (versions.length === 0) throw new RangeError("versions must not be empty");
   return VERSIONS.filter((version) => versions.includes(version));
 }
 

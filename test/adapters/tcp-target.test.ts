@@ -42,7 +42,7 @@ describe("readTcpTarget", () => {
 });
 
 describe("a wrong target or option of tcp", () => {
-  const INVALID = new TypeError("target is not a valid URL: write it as stomp://host:61613 or stomp+ssl://host:61614");
+  const INVALID = new TypeError("target is not a valid URL: write it as ws://host:15674/ws or stomp://host:61613");
   const CREDENTIALS = new TypeError("credentials in a URL are not sent: give them as login and passcode to the client");
   const MORE = new TypeError("a stomp: URL has a host, maybe a port, and nothing else");
 

@@ -157,7 +157,7 @@ describe("tcp", () => {
     const chunk = new Uint8Array(1 << 20);
     for (let count = 0; count < 32; count += 1) transport.send(chunk);
     await transport.close();
-    expect((await sink.end())?.message).toMatch(/^the peer did not take the last \d+ octets within 0 ms$/);
+    expect((await sink.end())?.message).toMatch(/^the peer did not take the last \d+ bytes within 0 ms$/);
   });
 
   test("leaves nothing behind after a close, an abort, and the peer's end", async () => {

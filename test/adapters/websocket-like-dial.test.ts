@@ -12,8 +12,8 @@ import {
 } from "../support/web-socket-fake.js";
 
 const ADVICE =
-  "is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), and does it accept this origin and subprotocol?";
-const UNTOLD = `could not connect to ${FAKE_URL}: the platform does not tell why (a browser's console may); ${ADVICE}`;
+  "is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), does it accept this origin and subprotocol?";
+const UNTOLD = `could not connect to ${FAKE_URL}: the platform gives no reason (a browser's console may); ${ADVICE}`;
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 });
@@ -102,7 +102,7 @@ describe("a WebSocket that does not open", () => {
     const refused = refusal(webSocket("wss://broker.example/ws", { factory: () => socket })(never));
     socket.fire("close", { code: 1006 });
     expect(await refused).toMatchObject({
-      message: `could not connect to wss://broker.example/ws: the platform does not tell why (a browser's console may); ${ADVICE.slice(0, -1)}, and is its certificate trusted here?`,
+      message: `could not connect to wss://broker.example/ws: the platform gives no reason (a browser's console may); ${ADVICE.slice(0, -1)}, is its certificate trusted?`,
     });
   });
 
@@ -120,7 +120,7 @@ describe("a WebSocket that does not open", () => {
     for (const nothing of [undefined, null, {}, Promise.resolve(new FakeWebSocket())]) {
       const factory = (): FakeWebSocket => nothing as FakeWebSocket;
       expect(await refusal(webSocket(FAKE_URL, { factory })(never))).toMatchObject({
-        message: `could not connect to ${FAKE_URL}: what the factory made is no WebSocket`,
+        message: `could not connect to ${FAKE_URL}: the factory did not return a WebSocket`,
       });
     }
   });

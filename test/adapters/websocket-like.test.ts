@@ -80,7 +80,7 @@ describe("an open WebSocket", () => {
     await vi.advanceTimersByTimeAsync(1999);
     expect(sink.ends).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    expect(sink.ends).toEqual([new Error("the WebSocket broke, and the platform does not tell why")]);
+    expect(sink.ends).toEqual([new Error("the WebSocket broke, the platform gives no reason")]);
     expect(socket.closes).toEqual([undefined]);
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -97,7 +97,7 @@ describe("an open WebSocket", () => {
     const { socket, transport, sink } = await opened(new FakeWebSocket());
     socket.fire("message", { data: new Blob(["a"]) });
     expect(sink.ends).toEqual([
-      new Error("the WebSocket delivers binary messages neither as ArrayBuffer nor as a view of one"),
+      new Error("the WebSocket delivers binary messages of an unknown type"),
     ]);
     expect(socket.closes).toEqual([undefined]);
     await transport.close();
@@ -126,7 +126,7 @@ describe("an open WebSocket", () => {
     await vi.advanceTimersByTimeAsync(1999);
     expect(sink.ends).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    expect(sink.ends).toEqual([new Error("the WebSocket broke, and the platform does not tell why")]);
+    expect(sink.ends).toEqual([new Error("the WebSocket broke, the platform gives no reason")]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -162,7 +162,7 @@ describe("an open WebSocket", () => {
     expect(drained).toBe(false);
     await vi.advanceTimersByTimeAsync(10);
     await draining;
-    expect(sink.ends).toEqual([new Error("the peer did not take the last 100000 octets within 2000 ms")]);
+    expect(sink.ends).toEqual([new Error("the peer did not take the last 100000 bytes within 2000 ms")]);
   });
 
   test("is drained once little is buffered, or at once if it ends", async () => {
@@ -224,7 +224,7 @@ describe("closing a WebSocket", () => {
     const closing = transport.close();
     await vi.advanceTimersByTimeAsync(2000);
     await closing;
-    expect(sink.ends).toEqual([new Error("the peer did not take the last 7 octets within 2000 ms")]);
+    expect(sink.ends).toEqual([new Error("the peer did not take the last 7 bytes within 2000 ms")]);
   });
 
   test("waits as long as it is told", async () => {
@@ -265,7 +265,7 @@ describe("a SockJS object", () => {
   test("ends when it is given octets that are no text", async () => {
     const { socket, transport, sink } = await opened(fakeSockJs());
     transport.send(new Uint8Array([0xff, 0xfe]));
-    expect(sink.ends).toEqual([new Error("the socket carries text only, and a message to be sent is not UTF-8")]);
+    expect(sink.ends).toEqual([new Error("the body is not UTF-8, and this transport carries text only")]);
     expect(socket.sent).toEqual([]);
     await transport.close();
   });

@@ -28,7 +28,7 @@ describe("readWebSocketRequest", () => {
 });
 
 describe("a wrong URL of webSocket", () => {
-  const INVALID = "the URL is not valid: write it as ws://host:15674/ws or wss://host/ws";
+  const INVALID = "target is not a valid URL: write it as ws://host:15674/ws or stomp://host:61613";
 
   test.each([
     ["", INVALID],

@@ -70,7 +70,7 @@ describe("webSocket in a browser", () => {
 });
 
 const ADVICE =
-  "the platform does not tell why (a browser's console may); is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), and does it accept this origin and subprotocol";
+  "the platform gives no reason (a browser's console may); is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), does it accept this origin and subprotocol";
 
 describe("a dial over WebSocket that fails, in a browser,", () => {
   test("tells what to look for when nobody listens, without the secrets of its URL", async () => {
@@ -97,7 +97,7 @@ describe("a dial over WebSocket that fails, in a browser,", () => {
     for (const url of [secureUrl, server.replace("ws:", "wss:")]) {
       const error = await refusal(webSocket(`${url}/ws`)(never));
       expect(error).toMatchObject({
-        message: `could not connect to ${url}/ws: ${ADVICE}, and is its certificate trusted here?`,
+        message: `could not connect to ${url}/ws: ${ADVICE}, is its certificate trusted?`,
       });
     }
   });
@@ -129,7 +129,7 @@ describe("the platform's WebSocket", () => {
   });
 
   test.each([
-    ["SecurityError", "it is forbidden here (SecurityError); a page served over https may only use wss:"],
+    ["SecurityError", "SecurityError; a page served over https may only use wss:"],
     ["SyntaxError", "the platform refuses to"],
   ])("may throw a %s at once, which names the URL and is not repeated", async (name, told) => {
     const cause = new DOMException("ws://broker.example/ws?token=secret", name);
@@ -162,7 +162,7 @@ describe("an option that browsers do not have", () => {
 
   test("is TCP", () => {
     expect(() => tcp("stomp://broker.example")).toThrow(
-      new TypeError("stomp: URLs need TCP, which this platform lacks; use a ws: or wss: URL"),
+      new TypeError("this platform has no TCP; use a ws: or wss: URL"),
     );
   });
 });

@@ -26,7 +26,7 @@ describe("the options of a broker", () => {
     [{ dialect: "qpid" }, "dialect must be one of strict, rabbitmq, activemq, spring, not qpid"],
     [{ dialect: "constructor" }, "dialect must be one of strict, rabbitmq, activemq, spring, not constructor"],
     [{ nack: "drop" }, "nack must be requeue or dead-letter, not drop"],
-    [{ versions: [] }, "versions must name at least one version"],
+    [{ versions: [] }, "versions must not be empty"],
     [{ versions: ["1.3"] }, "versions must be of 1.0, 1.1 and 1.2, not 1.3"],
     [{ limits: { headers: 0 } }, "limits.headers must be a positive integer, not 0"],
     [{ store: { messages: 0 } }, "store.messages must be a positive integer, not 0"],

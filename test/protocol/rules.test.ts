@@ -24,9 +24,7 @@ describe("commands", () => {
   });
 
   test("have a body in three cases", () => {
-    const withBody = [...COMMANDS].filter(([, { body }]) => body).map(([command]) => command);
-    expect(withBody).toEqual(["SEND", "MESSAGE", "ERROR"]);
-    expect(commands.filter((command) => mayHaveBody(command as "SEND"))).toEqual(withBody);
+    expect(commands.filter((command) => mayHaveBody(command as "SEND"))).toEqual(["SEND", "MESSAGE", "ERROR"]);
   });
 });
 
@@ -50,7 +48,7 @@ describe("versions", () => {
   });
 
   test("that are none are refused", () => {
-    expect(() => orderVersions([])).toThrow(new RangeError("versions must name at least one version"));
+    expect(() => orderVersions([])).toThrow(new RangeError("versions must not be empty"));
     expect(() => orderVersions(["1.3" as "1.2"])).toThrow(
       new TypeError("versions must be of 1.0, 1.1 and 1.2, not 1.3"),
     );

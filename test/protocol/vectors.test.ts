@@ -111,7 +111,7 @@ describe("what is wrong with octets is said exactly", () => {
   test("10-padded-content-length, strictly", () => {
     const padded = decoded.filter(({ name }) => name === PADDED);
     expect(padded.map((vector) => decode(vector, [octetsOf(vector.bytes ?? "")], true).error?.message)).toEqual([
-      'content-length " 3" is no octet count',
+      'content-length " 3" is not a number of bytes',
     ]);
   });
 

@@ -1,6 +1,6 @@
 /** Writes frames to a transport. */
 import { StompError } from "../../errors.js";
-import { Waits } from "../../internal/waits.js";
+import { unlessAborted, within } from "../../internal/within.js";
 import { type ClientSession, HEART_BEAT, utf8Text } from "../../protocol/index.js";
 import { utf8Octets } from "../../protocol/encoder.js";
 import type { Transport } from "../../transport.js";
@@ -24,15 +24,6 @@ export class FrameWriter {
   readonly #counters: Counters;
   /** How long `flush` may take, in ms. */
   readonly #flushTimeout: number;
-  #flushes = 0;
-  readonly #flushing = new Waits<void, number>({
-    expired: (_id, timeout) =>
-      new StompError(
-        "flush-timeout",
-        `not all is written within ${timeout} ms: ${this.#transport.buffered} bytes are left`,
-      ),
-    changed: () => undefined,
-  });
 
   constructor(transport: Transport, session: ClientSession, { frames, counters, options }: Environment) {
     this.#transport = transport;
@@ -74,20 +65,23 @@ export class FrameWriter {
   }
 
   /** Resolves once all that was written before is handed to the system, or when it `isOver`. */
-  flush(options: FlushOptions, isOver: () => boolean): Promise<void> {
+  async flush(options: FlushOptions, isOver: () => boolean): Promise<void> {
     checkReceiptOptions(options);
     const { timeout = this.#flushTimeout, signal } = options;
-    const id = String(++this.#flushes);
-    const flushed = this.#flushing.begin(id, timeout, { timeout, signal });
-    void (this.#transport.flushed?.() ?? this.#poll(id, isOver)).then(() => this.#flushing.resolve(id, undefined));
-    return flushed;
+    const { bytesSent } = this.#counters;
+    const late = (): StompError =>
+      new StompError(
+        "flush-timeout",
+        `not all is written within ${timeout} ms: ${this.#transport.buffered} bytes are left`,
+      );
+    await within({ timeout, signal }, late, (ended) =>
+      unlessAborted(ended, () => this.#transport.flushed?.() ?? this.#poll(bytesSent, () => isOver() || ended.aborted)),
+    );
   }
 
-  async #poll(id: string, isOver: () => boolean): Promise<void> {
-    const { bytesSent } = this.#counters;
+  async #poll(bytesSent: number, isOver: () => boolean): Promise<void> {
     // What is sent meanwhile is not waited for.
-    const isLeft = (): boolean => this.#transport.buffered > this.#counters.bytesSent - bytesSent;
-    while (isLeft() && !isOver() && this.#flushing.has(id)) {
+    while (this.#transport.buffered > this.#counters.bytesSent - bytesSent && !isOver()) {
       await new Promise<void>((resolve) => {
         setTimeout(resolve, POLL_INTERVAL);
       });

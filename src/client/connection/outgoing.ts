@@ -1,4 +1,5 @@
 /** A frame that is to be sent, and how a call waits for its receipt. */
+import { ReceiptTimeoutError, type StompError } from "../../errors.js";
 import type { Deferred } from "../../internal/deferred.js";
 import { checkTimeout } from "../../internal/duration.js";
 import {
@@ -51,6 +52,17 @@ export function nameOf({ command, about, headers }: Outgoing): string {
   return transaction ? `${name} in ${String(transaction[1])}` : name;
 }
 
+/** The error of a frame whose receipt did not come. */
+export function noReceipt(
+  frame: Outgoing,
+  id: string,
+  timeout: number,
+  more = "",
+  cause?: StompError,
+): ReceiptTimeoutError {
+  return new ReceiptTimeoutError(`no receipt of ${nameOf(frame)} within ${timeout} ms${more}`, id, timeout, { cause });
+}
+
 /**
  * Check how a call waits.
  *
@@ -59,12 +71,9 @@ export function nameOf({ command, about, headers }: Outgoing): string {
 export function checkReceiptOptions({ receipt, timeout, signal }: ReceiptOptions): void {
   signal?.throwIfAborted();
   if (timeout !== undefined) checkTimeout("timeout", timeout);
-  if (receipt === "" || !RECEIPT_TYPES.includes(typeof receipt)) {
-    throw new TypeError("receipt must be true or an id that is not empty");
-  }
+  if (receipt === undefined || typeof receipt === "boolean" || (typeof receipt === "string" && receipt !== "")) return;
+  throw new TypeError("receipt must be true or an id that is not empty");
 }
-
-const RECEIPT_TYPES = ["undefined", "boolean", "string"];
 
 /** A rejection when the options of a call are not an object; otherwise nothing. */
 export function wrongOptions(options: unknown): Promise<never> | undefined {
@@ -113,6 +122,6 @@ export function checkBody(body: Body): void {
   // A view of memory that was transferred to somebody else looks empty: making another view of that throws.
   if (body instanceof Uint8Array && (body.length > 0 || new Uint8Array(body.buffer).byteOffset === 0)) return;
   throw new TypeError(
-    `body must be a string, Uint8Array or ArrayBuffer, not ${kindOf(body)}; JSON.stringify makes a string of an object`,
+    `body must be a string, Uint8Array or ArrayBuffer, not ${kindOf(body)}; JSON.stringify makes one of an object`,
   );
 }

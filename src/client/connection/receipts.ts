@@ -1,8 +1,8 @@
 /** The receipts that a connection waits for. */
-import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../../errors.js";
+import { ConnectionLostError, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import { type WaitLimits, Waits } from "../../internal/waits.js";
-import { type Outgoing, nameOf } from "./outgoing.js";
+import { type Outgoing, nameOf, noReceipt } from "./outgoing.js";
 
 interface Pending {
   readonly frame: Outgoing;
@@ -24,8 +24,7 @@ export class Receipts {
   /** `changed` is called when the first receipt is waited for, and when the last one has ended. */
   constructor(changed: () => void) {
     this.#waits = new Waits({
-      expired: (id, { frame, timeout }) =>
-        new ReceiptTimeoutError(`no receipt of ${nameOf(frame)} within ${timeout} ms`, id, timeout),
+      expired: (id, { frame, timeout }) => noReceipt(frame, id, timeout),
       ended: ({ isOptional }) => {
         if (isOptional || --this.#required > 0) return;
         this.#whenComplete?.resolve();

@@ -16,8 +16,7 @@ export interface SeenError {
 /** The error that an ERROR frame is. */
 export function serverErrorOf(frame: ServerFrame): ServerError {
   const details = frame.text().slice(0, MOST_DETAILS);
-  const message =
-    frame.headers.get("message") ?? (details.split("\n", 1)[0] || "the broker sent an ERROR without a message");
+  const message = frame.headers.get("message") ?? (details.split("\n", 1)[0] || "ERROR without a message");
   return new ServerError(message, details, frame.headers);
 }
 

@@ -1,5 +1,6 @@
 /** What CONNECT says, asked afresh at each attempt. */
 import { ConnectError, type StompError } from "../../errors.js";
+import { messageOf } from "../../internal/message-of.js";
 import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "../../protocol/index.js";
 
 /** What an attempt to connect tells to the functions that it asks. */
@@ -53,10 +54,15 @@ export function checkConnectHeaders(headers: HeadersInit): void {
 export async function connectHeaders(source: LoginSource, attempt: AttemptInfo): Promise<ConnectHeaders> {
   const { credentials, headers, host } = source;
   const { login, passcode } =
-    typeof credentials === "function" ? checked(await asked("credentials", credentials, attempt)) : credentials;
+    typeof credentials === "function" ? await asked("credentials", credentials, attempt) : credentials;
   const more = typeof headers === "function" ? await asked("headers", headers, attempt) : headers;
-  if (typeof headers === "function") checkConnectHeaders(more);
-  return [["host", host], ["login", login], ["passcode", passcode], ...headerPairs(more)];
+  checkConnectHeaders(more);
+  return [
+    ["host", host],
+    ["login", optionalString("login", login)],
+    ["passcode", optionalString("passcode", passcode)],
+    ...headerPairs(more),
+  ];
 }
 
 async function asked<T>(name: string, ask: (attempt: AttemptInfo) => T | Promise<T>, attempt: AttemptInfo): Promise<T> {
@@ -64,16 +70,13 @@ async function asked<T>(name: string, ask: (attempt: AttemptInfo) => T | Promise
     const answer = await ask(attempt);
     if (typeof answer === "object" && answer !== null) return answer;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ConnectError("prepare", `the function for ${name} failed: ${why}`, { cause: error });
+    throw new ConnectError("prepare", `the function for ${name} failed: ${messageOf(error)}`, { cause: error });
   }
   throw new TypeError(`the function for ${name} must give an object`);
 }
 
-function checked(credentials: Credentials): Credentials {
-  for (const name of ["login", "passcode"] as const) {
-    const value: unknown = credentials[name];
-    if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
-  }
-  return credentials;
+/** @throws TypeError for what is neither a string nor `undefined`. */
+export function optionalString(name: string, value: unknown): string | undefined {
+  if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
+  return value;
 }

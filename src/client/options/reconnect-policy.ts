@@ -1,4 +1,5 @@
 /** When to try to connect again. */
+import { checkAtLeast } from "../../internal/checks.js";
 import type { StompError } from "../../errors.js";
 
 /**
@@ -35,12 +36,9 @@ export interface BackoffOptions {
  */
 export function exponentialBackoff(options: BackoffOptions = {}): ReconnectPolicy {
   const { initial = 500, max = 30_000, factor = 2, jitter = 1, attempts = Infinity, random = Math.random } = options;
-  for (const [name, value] of Object.entries({ initial, max })) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`${name} must be a number of ms, not ${String(value)}`);
-  }
-  if (!(factor >= 1)) throw new RangeError(`factor must be at least 1, not ${String(factor)}`);
+  for (const [name, value] of Object.entries({ initial, max, attempts })) checkAtLeast(name, 0, value);
+  checkAtLeast("factor", 1, factor);
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`jitter must be from 0 to 1, not ${String(jitter)}`);
-  if (!(attempts >= 0)) throw new RangeError(`attempts must be a number, 0 or more, not ${String(attempts)}`);
   return (attempt) => {
     if (attempt > attempts) return false;
     // Of many attempts the power is infinite, and 0 times that is no number.

@@ -1,4 +1,5 @@
 /** The options of a client as the client uses them: checked, and with every default in one place. */
+import { checkAtLeast, checkFunction } from "../../internal/checks.js";
 import { checkTimeout } from "../../internal/duration.js";
 import type { HeadersInit } from "../../protocol/headers.js";
 import { type HeartBeat, heartBeatHeader } from "../../protocol/heart-beat.js";
@@ -10,6 +11,7 @@ import {
   type CredentialsFunction,
   type HeadersFunction,
   checkConnectHeaders,
+  optionalString,
 } from "./credentials.js";
 import type { BufferLimits, ClientOptions, Delivery, OutboxOptions, Propagation, SlowPolicy } from "./options.js";
 import { type ReconnectPolicy, exponentialBackoff } from "./reconnect-policy.js";
@@ -57,19 +59,17 @@ export interface ResolvedOutbox {
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const headers = options.headers ?? {};
   if (typeof headers !== "function") checkConnectHeaders(headers);
-  const tolerance = options.heartBeatTolerance ?? 3;
-  if (!(tolerance >= 1)) throw new RangeError(`heartBeatTolerance must be at least 1, not ${String(tolerance)}`);
   return {
     credentials: resolveCredentials(options),
     host: optionalString("host", options.host) ?? "/",
     headers,
     versions: orderVersions(options.versions ?? VERSIONS),
     heartBeat: resolveHeartBeat(options.heartBeat ?? {}),
-    heartBeatTolerance: tolerance,
+    heartBeatTolerance: checkAtLeast("heartBeatTolerance", 1, options.heartBeatTolerance ?? 3),
     connectTimeout: checkTimeout("connectTimeout", options.connectTimeout ?? 10_000),
     reconnect: resolveReconnect(options.reconnect ?? exponentialBackoff()),
     retryFirstConnect: options.retryFirstConnect ?? false,
-    refusalLimit: resolveRefusalLimit(options.refusalLimit ?? 3),
+    refusalLimit: checkAtLeast("refusalLimit", 1, options.refusalLimit ?? 3),
     targetOrder: oneOf("targetOrder", options.targetOrder ?? "given", ["given", "shuffled"]),
     receiptTimeout: checkTimeout("receiptTimeout", options.receiptTimeout ?? 15_000),
     disconnectTimeout: checkTimeout("disconnectTimeout", options.disconnectTimeout ?? 2000),
@@ -89,31 +89,21 @@ function resolveCredentials({ credentials, login, passcode }: ClientOptions): Cr
   if (credentials === undefined) {
     return { login: optionalString("login", login), passcode: optionalString("passcode", passcode) };
   }
-  if (typeof credentials !== "function") throw new TypeError("credentials must be a function");
+  checkFunction("credentials", credentials);
   if (login !== undefined || passcode !== undefined) {
-    throw new TypeError("credentials are given twice: as a function, and as login or passcode");
+    throw new TypeError("credentials are given twice: as a function and as login or passcode");
   }
   return credentials;
 }
 
 function resolveReconnect(reconnect: unknown): ReconnectPolicy | false {
   if (reconnect === false || typeof reconnect === "function") return reconnect as ReconnectPolicy | false; // what it gives is checked when it is asked
-  throw new TypeError("reconnect must be a policy, as exponentialBackoff() makes one, or false");
-}
-
-function resolveRefusalLimit(limit: number): number {
-  if (!(limit >= 1)) throw new RangeError(`refusalLimit must be at least 1, not ${String(limit)}`);
-  return limit;
+  throw new TypeError("reconnect must be a policy, as of exponentialBackoff(), or false");
 }
 
 function resolveHeartBeat(given: Partial<HeartBeat> | false): HeartBeat {
   if (given === false) return { outgoing: 0, incoming: 0 };
   const heartBeat = { outgoing: given.outgoing ?? 10_000, incoming: given.incoming ?? 10_000 };
-  for (const [name, value] of Object.entries(heartBeat)) {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new RangeError(`heartBeat.${name} must be a whole number of ms, or 0, not ${String(value)}`);
-    }
-  }
   heartBeatHeader(heartBeat); // throws for what no header can say
   return heartBeat;
 }
@@ -128,7 +118,7 @@ const SLOW_POLICIES = ["fail", "drop-oldest"] as const;
  */
 export function resolveBuffer(given: Partial<BufferLimits>, defaults: BufferLimits): BufferLimits {
   const buffer = { messages: given.messages ?? defaults.messages, bytes: given.bytes ?? defaults.bytes };
-  for (const [name, value] of Object.entries(buffer)) checkAtLeastOne(`buffer.${name}`, value);
+  for (const [name, value] of Object.entries(buffer)) checkAtLeast(`buffer.${name}`, 1, value);
   return buffer;
 }
 
@@ -139,22 +129,15 @@ export function checkSlowPolicy(policy: SlowPolicy): SlowPolicy {
 
 function resolveOutbox(given: OutboxOptions): ResolvedOutbox {
   const { messages = 10_000, bytes = 67_108_864, inFlight = 256, whenFull = "wait", store } = given;
-  for (const [name, value] of Object.entries({ messages, bytes, inFlight })) checkAtLeastOne(`outbox.${name}`, value);
+  for (const [name, value] of Object.entries({ messages, bytes, inFlight })) checkAtLeast(`outbox.${name}`, 1, value);
   return { messages, bytes, inFlight, whenFull: oneOf("outbox.whenFull", whenFull, ["wait", "reject"]), store };
 }
 
 /** The object itself is kept: its functions may be methods. */
 function resolvePropagation(propagation: Propagation = {}): Propagation {
   if (typeof propagation !== "object" || propagation === null) throw new TypeError("propagation must be an object");
-  for (const name of ["inject", "run"] as const) {
-    const hook: unknown = propagation[name];
-    if (hook !== undefined && typeof hook !== "function") throw new TypeError(`propagation.${name} must be a function`);
-  }
+  for (const name of ["inject", "run"] as const) checkFunction(`propagation.${name}`, propagation[name]);
   return propagation;
-}
-
-function checkAtLeastOne(name: string, value: number): void {
-  if (!(value >= 1)) throw new RangeError(`${name} must be at least 1, not ${String(value)}`);
 }
 
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
@@ -162,9 +145,4 @@ function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]):
   throw new TypeError(
     `${name} must be ${allowed.map((one) => JSON.stringify(one)).join(" or ")}, not ${JSON.stringify(value)}`,
   );
-}
-
-function optionalString(name: string, value: unknown): string | undefined {
-  if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
-  return value;
 }

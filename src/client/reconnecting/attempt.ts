@@ -7,8 +7,10 @@ import {
   ServerError,
   StompError,
 } from "../../errors.js";
-import { Deadlines } from "../../internal/deadlines.js";
+import { openError } from "../../internal/dial-error.js";
+import { messageOf } from "../../internal/message-of.js";
 import { onAbort } from "../../internal/on-abort.js";
+import { unlessAborted, within } from "../../internal/within.js";
 import type { Dial, Transport } from "../../transport.js";
 import type { Connection } from "../connection/connection.js";
 import type { SessionInfo } from "../observing/session-info.js";
@@ -40,104 +42,60 @@ export interface Session {
 export async function connectOnce(given: Attempt): Promise<Session> {
   const { dial, target, timeout, signal, headers, connectionOver } = given;
   signal.throwIfAborted();
-  const attempt = new AbortController();
   let peer = target;
   let stage: ConnectStage = "prepare";
-  const deadline = new Deadlines<"connect">(() => {
-    attempt.abort(timedOut(stage, peer, timeout));
-  });
-  const unlisten = onAbort(signal, () => {
-    attempt.abort(signal.reason);
-  });
-  deadline.set("connect", timeout);
-  try {
-    const connectHeaders = await unlessAborted(attempt.signal, headers);
+  const late = (): ConnectError => new ConnectError(stage, TIMED_OUT[stage](peer, timeout));
+  return within({ timeout, signal }, late, async (until) => {
+    const connectHeaders = await unlessAborted(until, headers);
     stage = "dial";
-    const transport = await dialled(dial, attempt.signal, target);
+    const transport = await dialled(dial, until, target);
     stage = "handshake";
     peer = transport.peer;
     const connection = connectionOver(transport);
-    const info = await handshake(connection, connectHeaders, attempt.signal);
+    const info = await handshake(connection, connectHeaders, until);
     return { connection, info };
-  } finally {
-    deadline.clear();
-    unlisten();
-  }
+  });
 }
 
-function timedOut(stage: ConnectStage, peer: string, timeout: number): ConnectError {
-  return new ConnectError(stage, TIMED_OUT[stage](peer, timeout));
-}
+const IS_IT_STOMP = "is this a STOMP port, with TLS or without?";
 
 const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) => string>> = {
   prepare: (_peer, timeout) => `the functions for credentials and headers did not answer within ${timeout} ms`,
   dial: (peer, timeout) =>
-    `no connection to ${peer} within ${timeout} ms; is it reachable from here, or does a firewall drop what is sent to it?`,
-  handshake: (peer, timeout) =>
-    `no CONNECTED from ${peer} within ${timeout} ms; does a STOMP broker listen there, or a server of another protocol?`,
+    `no connection to ${peer} within ${timeout} ms; is it reachable from here, or does a firewall block it?`,
+  handshake: (peer, timeout) => `no CONNECTED from ${peer} within ${timeout} ms; ${IS_IT_STOMP}`,
 };
 
 /** Dial. A dial that ignores its signal is left alone when that aborts, and a transport that it brings later is dropped. */
 async function dialled(dial: Dial, signal: AbortSignal, target: string): Promise<Transport> {
   try {
     const transport = await unlessAborted(signal, dial, (late) => {
-      late.abort(new Error("the attempt to connect was given up"));
+      late.abort(new Error("connecting was given up"));
     });
-    checkTransport(transport);
-    return transport;
+    // A dial may be a caller's own, in JavaScript.
+    if (typeof (transport as Partial<Transport> | undefined)?.start === "function") return transport;
+    throw new TypeError("the dial did not resolve to a Transport");
   } catch (error) {
     if (signal.aborted || error instanceof ConnectError) throw error;
-    throw new ConnectError("dial", dialFailed(target, error), { cause: error });
+    throw openError(target, messageOf(error), error);
   }
-}
-
-/** A dial may be a caller's own, in JavaScript. */
-function checkTransport(transport: Partial<Transport> | undefined): void {
-  if (typeof transport?.start !== "function") throw new TypeError("what the dial gave is no transport");
-}
-
-/** Do something until the signal aborts; then this rejects with the signal's reason, and a result that comes later goes to `late`. */
-function unlessAborted<T>(
-  signal: AbortSignal,
-  act: (signal: AbortSignal) => Promise<T>,
-  late?: (result: T) => void,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) throw signal.reason;
-    const unlisten = onAbort(signal, () => {
-      reject(signal.reason);
-    });
-    Promise.resolve()
-      .then(() => act(signal))
-      .then((result) => {
-        if (signal.aborted) late?.(result);
-        else resolve(result);
-      }, reject)
-      .finally(unlisten);
-  });
-}
-
-function dialFailed(target: string, error: unknown): string {
-  return `could not connect to ${target}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 async function handshake(connection: Connection, headers: ConnectHeaders, signal: AbortSignal): Promise<SessionInfo> {
-  const aborted = (): void => {
-    const reason: unknown = signal.reason;
+  const giveUp = (reason: unknown): void => {
     connection.abort(
-      reason instanceof StompError ? reason : new ConnectionLostError("connecting was aborted", "not-sent"),
+      reason instanceof StompError ? reason : new ConnectionLostError("connecting was given up", "not-sent"),
     );
   };
-  if (signal.aborted) {
-    aborted(); // since the transport came
-    throw signal.reason;
-  }
-  const unlisten = onAbort(signal, aborted);
+  const unlisten = onAbort(signal, () => {
+    giveUp(signal.reason);
+  });
   try {
+    signal.throwIfAborted(); // since the transport came
     return await connection.connect(headers);
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    connection.abort(error instanceof StompError ? error : new ConnectionLostError(String(error), "not-sent"));
+    giveUp(signal.aborted ? signal.reason : error);
+    signal.throwIfAborted();
     throw handshakeError(connection.peer, error);
   } finally {
     unlisten();
@@ -145,26 +103,20 @@ async function handshake(connection: Connection, headers: ConnectHeaders, signal
 }
 
 function handshakeError(peer: string, error: unknown): unknown {
+  const failed = (message: string, cause = error): ConnectError => new ConnectError("handshake", message, { cause });
   if (error instanceof ServerError) {
-    const details = error.details.split("\n", 1)[0]?.trim().slice(0, 200) ?? "";
-    const said = details === "" || details === error.message ? error.message : `${error.message} (${details})`;
-    return new ConnectError("handshake", `${peer} refused the connection: ${said}; check login, passcode and host`, {
-      cause: error,
-    });
+    const { message, details } = error;
+    const more = details.split("\n", 1)[0]?.trim().slice(0, 200) ?? "";
+    const said = more === "" || more === message ? message : `${message} (${more})`;
+    return failed(`${peer} refused the connection: ${said}; check login, passcode and host`);
   }
   if (error instanceof ProtocolError) {
-    const hint =
-      error.reason === "version-mismatch"
-        ? "offer a version that it speaks"
-        : "does a STOMP broker listen there, or is TLS wanted?";
-    return new ConnectError("handshake", `no session with ${peer}: ${error.message}; ${hint}`, { cause: error });
+    const hint = error.reason === "version-mismatch" ? "offer a version that it speaks" : IS_IT_STOMP;
+    return failed(`no session with ${peer}: ${error.message}; ${hint}`);
   }
   if (error instanceof ConnectionLostError) {
-    return new ConnectError(
-      "handshake",
-      `${peer} closed the connection before CONNECTED; does it expect TLS, another protocol, or other credentials?`,
-      { cause: error.cause ?? error },
-    );
+    const message = `${peer} closed the connection before CONNECTED; are the credentials right, and ${IS_IT_STOMP}`;
+    return failed(message, error.cause ?? error);
   }
   return error; // wrong arguments: TypeError or RangeError
 }

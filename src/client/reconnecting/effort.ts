@@ -160,7 +160,7 @@ export class Effort {
       connectionOver: (transport) => this.#host.connectionOver(transport),
     });
     const { connection } = session;
-    if (signal.aborted) connection.abort(new ConnectionLostError("connecting was aborted", "not-sent"));
+    if (signal.aborted) connection.abort(new ConnectionLostError("connecting was given up", "not-sent"));
     signal.throwIfAborted();
     if (!connection.isOpen) throw endedAtOnce(connection);
     this.#host.established(session);

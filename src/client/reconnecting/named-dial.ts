@@ -17,7 +17,7 @@ export interface NamedDial {
  */
 export function checkDials(route: Dial | readonly NamedDial[]): readonly NamedDial[] {
   const dials = typeof route === "function" ? [{ name: "the broker", dial: route }] : route;
-  if (dials.length === 0) throw new TypeError("there must be a target to connect to");
+  if (dials.length === 0) throw new TypeError("there is no target to connect to");
   for (const { dial } of dials) if (typeof dial !== "function") throw new TypeError("a dial must be a function");
   return dials;
 }
@@ -35,7 +35,7 @@ export function allFailed(errors: readonly StompError[]): ConnectError {
   const message = `none of ${errors.length} targets gave a session: ${errors.map((error) => error.message).join("; ")}`;
   const stages = errors.map((error) => (error instanceof ConnectError ? error.stage : "dial"));
   const stage = STAGES.find((one) => stages.includes(one)) ?? "dial";
-  return new ConnectError(stage, message, { cause: new AggregateError(errors, "each target failed") });
+  return new ConnectError(stage, message, { cause: new AggregateError(errors) });
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

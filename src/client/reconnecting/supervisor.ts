@@ -17,6 +17,7 @@
  * ended.
  */
 import { ConnectError, ConnectionLostError, InvalidStateError, type Outcome, StompError } from "../../errors.js";
+import { messageOf } from "../../internal/message-of.js";
 import { onAbort } from "../../internal/on-abort.js";
 import type { HeadersInit } from "../../protocol/index.js";
 import type { Transport } from "../../transport.js";
@@ -258,6 +259,5 @@ export class Supervisor {
 /** What a signal was aborted with, or a wrong argument, as status and subscriptions report it. */
 function asError(cause: unknown): StompError {
   if (cause instanceof StompError) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new ConnectError("prepare", `connecting was given up: ${why}`, { cause });
+  return new ConnectError("prepare", `connecting was given up: ${messageOf(cause)}`, { cause });
 }

@@ -185,8 +185,7 @@ export class Requests implements SessionPart {
   /** The destination of replies when the caller names none. */
   #temporaryQueue(server: string | undefined): string {
     if (brokerKindOf(server).replyQueues !== "unknown") return TEMP_QUEUE + this.#context.ids.unique;
-    const broker = server === undefined ? "a broker that does not say what it is" : `the broker ${server}`;
-    throw new TypeError(`replyTo must be given: ${broker} is not known to have temporary queues`);
+    throw new TypeError(`replyTo must be given: ${server ?? "this broker"} is not known to have temporary queues`);
   }
 
   #subscribe(connection: Connection, replyTo: string): void {

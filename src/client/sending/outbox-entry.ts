@@ -1,9 +1,9 @@
 /** A message in the outbox. */
-import { ConnectionLostError, ReceiptTimeoutError, type StompError } from "../../errors.js";
+import { ConnectionLostError, type ReceiptTimeoutError, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import type { ListNode } from "../../internal/linked-list.js";
 import type { StoredSend } from "../../store.js";
-import { type Outgoing, type Pairs, nameOf } from "../connection/outgoing.js";
+import { type Outgoing, type Pairs, nameOf, noReceipt } from "../connection/outgoing.js";
 
 /** How long, and until which signal, a message is tried. */
 export interface EntryWait {
@@ -61,7 +61,7 @@ export function frameOf({ send: { destination, headers, body, contentLength } }:
 export function expiredError(entry: Entry): ReceiptTimeoutError {
   const { id, timeout } = entry.wait;
   const how = entry.wasSent ? "" : "; it was not sent";
-  return new ReceiptTimeoutError(`no receipt of ${nameOf(frameOf(entry))} within ${timeout} ms${how}`, id, timeout);
+  return noReceipt(frameOf(entry), id, timeout, how);
 }
 
 /** The error of a message when there will be no more session. `isDurable`: there is a store. */

@@ -1,9 +1,9 @@
 /** The window of an outbox: the messages that are with the broker and not confirmed yet, never too many of them. */
-import { ConnectionLostError, ReceiptTimeoutError, ServerError, type StompError } from "../../errors.js";
+import { ConnectionLostError, ServerError, type StompError } from "../../errors.js";
 import { Deadlines } from "../../internal/deadlines.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
-import { nameOf } from "../connection/outgoing.js";
+import { noReceipt } from "../connection/outgoing.js";
 import type { SessionStart } from "../connection/session-part.js";
 import { Suspects, answerOf, isAnswer } from "../connection/suspects.js";
 import type { ResolvedOptions } from "../options/resolved-options.js";
@@ -192,20 +192,18 @@ export class OutboxWindow {
       if (reconnect !== false && entry.lates >= this.#patience) this.#giveUp(connection, entry);
       return;
     }
-    const message = `no receipt of ${nameOf(frameOf(entry))} within ${receiptTimeout} ms, and an ERROR came since: ${error.message}`;
-    this.#host.failed(entry, new ReceiptTimeoutError(message, id, receiptTimeout, { cause: error }));
+    const more = `, and an ERROR came since: ${error.message}`;
+    this.#host.failed(entry, noReceipt(frameOf(entry), id, receiptTimeout, more, error));
   }
 
   /** Give up a session in which a receipt does not come: in another one, perhaps with another node of a cluster, it may. */
   #giveUp(connection: Connection, entry: Entry): void {
     const { id } = entry.wait;
     const time = entry.lates * this.#options.receiptTimeout;
-    const cause = new ReceiptTimeoutError(`no receipt of ${nameOf(frameOf(entry))} within ${time} ms`, id, time);
+    const cause = noReceipt(frameOf(entry), id, time);
     entry.wasGivenUp = true;
     this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE);
-    connection.abort(
-      new ConnectionLostError(`the session is given up for a fresh one: ${cause.message}`, "unknown", { cause }),
-    );
+    connection.abort(new ConnectionLostError(`the session was given up: ${cause.message}`, "unknown", { cause }));
   }
 
   /** The session has ended over what was in flight. */

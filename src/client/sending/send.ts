@@ -1,6 +1,7 @@
 /** Sends: at most once over the connection that there is, or at least once by the outbox. */
 import { InvalidStateError } from "../../errors.js";
 import { type Body, type ClientCommand, type HeadersInit, headerPairs, isCommandOf } from "../../protocol/index.js";
+import { headerText } from "../../protocol/header-lines.js";
 import { type ClientContext, sendNow } from "../connection/context.js";
 import { type Pairs, checkBody, checkReceiptOptions } from "../connection/outgoing.js";
 import type { Outbox } from "./outbox.js";
@@ -72,12 +73,7 @@ export class Sender {
 function texts(pairs: Pairs): (readonly [name: string, value: string])[] {
   const all: (readonly [string, string])[] = [];
   for (const [name, value] of pairs) {
-    if (value === undefined) continue;
-    const kind = typeof value; // any other type would silently be written as `String` writes it
-    if (kind !== "string" && kind !== "number" && kind !== "boolean") {
-      throw new TypeError(`header ${JSON.stringify(name)} must be a string, a number or a boolean`);
-    }
-    all.push([name, String(value)]);
+    if (value !== undefined) all.push([name, headerText(name, value)]);
   }
   return all;
 }

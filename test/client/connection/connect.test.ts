@@ -84,7 +84,7 @@ describe("connecting", () => {
   test("a peer that closes before CONNECTED is told apart", async () => {
     const broker = new ScriptedBroker({ welcome: false, onFrame: (_frame, self) => void self.transport.close() });
     await expect(new BaseClient(broker.dial, NO_BEAT).connect()).rejects.toThrow(
-      "memory: closed the connection before CONNECTED; does it expect TLS, another protocol, or other credentials?",
+      "memory: closed the connection before CONNECTED; are the credentials right, and is this a STOMP port, with TLS or without?",
     );
   });
 
@@ -96,7 +96,7 @@ describe("connecting", () => {
     const error = await new BaseClient(broker.dial, NO_BEAT).connect().catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       message:
-        'no session with memory:: unknown command "HTTP/1.1 400 B"; does a STOMP broker listen there, or is TLS wanted?',
+        'no session with memory:: unknown command "HTTP/1.1 400 B"; is this a STOMP port, with TLS or without?',
     });
     expect((error as ConnectError).cause).toBeInstanceOf(ProtocolError);
   });
@@ -206,9 +206,9 @@ describe("wrong options", () => {
     [{ connectTimeout: 0 }, RangeError, "connectTimeout must be a positive number of ms, not 0"],
     [{ receiptTimeout: -1 }, RangeError, "receiptTimeout must be a positive number of ms, not -1"],
     [{ disconnectTimeout: Number.NaN }, RangeError, "disconnectTimeout must be a positive number of ms, not NaN"],
-    [{ heartBeat: { outgoing: -5 } }, RangeError, "heartBeat.outgoing must be a whole number of ms, or 0, not -5"],
+    [{ heartBeat: { outgoing: -5 } }, RangeError, "heart-beats are whole numbers of ms up to 999999999999, not -5,10000"],
     [{ heartBeatTolerance: 0.5 }, RangeError, "heartBeatTolerance must be at least 1, not 0.5"],
-    [{ versions: [] }, RangeError, "versions must name at least one version"],
+    [{ versions: [] }, RangeError, "versions must not be empty"],
     [{ versions: ["1.3"] as never }, TypeError, "versions must be of 1.0, 1.1 and 1.2, not 1.3"],
     [{ headers: { login: "x" } }, TypeError, 'header "login" of CONNECT is an option of its own'],
     [{ limits: { headers: 0 } }, RangeError, "limits.headers must be a positive integer, not 0"],
@@ -246,7 +246,7 @@ describe("connecting that takes too long", () => {
     expect(await connecting).toMatchObject({
       stage: "dial",
       message:
-        "no connection to ws://far.example/ws within 3000 ms; is it reachable from here, or does a firewall drop what is sent to it?",
+        "no connection to ws://far.example/ws within 3000 ms; is it reachable from here, or does a firewall block it?",
     });
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -259,7 +259,7 @@ describe("connecting that takes too long", () => {
     expect(await connecting).toMatchObject({
       stage: "handshake",
       message:
-        "no CONNECTED from memory: within 10000 ms; does a STOMP broker listen there, or a server of another protocol?",
+        "no CONNECTED from memory: within 10000 ms; is this a STOMP port, with TLS or without?",
     });
     await broker.gone;
     expect(vi.getTimerCount()).toBe(0);

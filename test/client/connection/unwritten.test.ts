@@ -41,7 +41,7 @@ describe.each(KINDS)("over a transport of the kind %s, disconnect()", (kind) => 
     const ends = await sends;
     expect(outcomes(ends)).toEqual(["unknown"]);
     expect((ends[0] as Error).message).toMatch(
-      /^not connected: connection to memory: lost: the peer did not take the last 419\d+ octets within 2000 ms$/,
+      /^not connected: connection to memory: lost: the peer did not take the last 419\d+ bytes within 2000 ms$/,
     );
     expect(told.at(-1)).toEqual({ type: "disconnected", reason: undefined, reconnects: false });
   });

@@ -159,7 +159,7 @@ describe("sending a value", () => {
     expect(await failure(client.send("/q", 1, { codec: { encode: () => Promise.reject(nothing) } }))).toBeNull();
     expect(await failure(client.send("/q", 1, { codec: { encode: () => ({ body: 1 }) } as never }))).toEqual(
       new TypeError(
-        "body must be a string, Uint8Array or ArrayBuffer, not number; JSON.stringify makes a string of an object",
+        "body must be a string, Uint8Array or ArrayBuffer, not number; JSON.stringify makes one of an object",
       ),
     );
     expect(broker.of("SEND")).toEqual([]);

@@ -54,14 +54,13 @@ describe("an exponential back-off", () => {
   });
 
   test.each<[BackoffOptions, string]>([
-    [{ initial: -1 }, "initial must be a number of ms, not -1"],
-    [{ initial: Infinity }, "initial must be a number of ms, not Infinity"],
-    [{ max: Number.NaN }, "max must be a number of ms, not NaN"],
+    [{ initial: -1 }, "initial must be at least 0, not -1"],
+    [{ max: Number.NaN }, "max must be at least 0, not NaN"],
     [{ factor: 0.5 }, "factor must be at least 1, not 0.5"],
     [{ factor: Number.NaN }, "factor must be at least 1, not NaN"],
     [{ jitter: 1.5 }, "jitter must be from 0 to 1, not 1.5"],
     [{ jitter: -0.1 }, "jitter must be from 0 to 1, not -0.1"],
-    [{ attempts: -1 }, "attempts must be a number, 0 or more, not -1"],
+    [{ attempts: -1 }, "attempts must be at least 0, not -1"],
   ])("%o is refused", (options, message) => {
     expect(() => exponentialBackoff(options)).toThrow(new RangeError(message));
   });

@@ -231,7 +231,7 @@ describe("credentials", () => {
     [{ credentials: { login: "ann" } as never }, "credentials must be a function"],
     [
       { credentials: () => ({}), passcode: "secret" },
-      "credentials are given twice: as a function, and as login or passcode",
+      "credentials are given twice: as a function and as login or passcode",
     ],
     [{ headers: { passcode: "secret" } }, 'header "passcode" of CONNECT is an option of its own'],
   ])("%o is refused", (options, message) => {

@@ -202,8 +202,8 @@ describe("several targets", () => {
   });
 
   test("must be at least one, and the order a known one", () => {
-    expect(() => new BaseClient([])).toThrow(new TypeError("there must be a target to connect to"));
-    expect(() => new Client([])).toThrow(new TypeError("there must be a target to connect to"));
+    expect(() => new BaseClient([])).toThrow(new TypeError("there is no target to connect to"));
+    expect(() => new Client([])).toThrow(new TypeError("there is no target to connect to"));
     expect(() => new BaseClient([{ name: "x", dial: undefined as never }])).toThrow(
       new TypeError("a dial must be a function"),
     );
@@ -293,15 +293,15 @@ describe("a target", () => {
     [
       "gives no URL",
       "broker.example",
-      "could not connect to the broker: target is not a valid URL: write it as ws://host/path or stomp://host:61613",
+      "could not connect to the broker: target is not a valid URL: write it as ws://host:15674/ws or stomp://host:61613",
     ],
     [
       "gives an unknown scheme",
       "http://broker.example",
       "could not connect to the broker: target has the scheme http:, known are ws: wss: stomp: stomp+ssl: tcp: ssl:",
     ],
-    ["gives nothing", undefined, "could not connect to the broker: what the dial gave is no transport"],
-    ["gives something else", { host: "x" }, "could not connect to the broker: what the dial gave is no transport"],
+    ["gives nothing", undefined, "could not connect to the broker: the dial did not resolve to a Transport"],
+    ["gives something else", { host: "x" }, "could not connect to the broker: the dial did not resolve to a Transport"],
   ])("that is a function and %s fails the attempt", async (_how, answer, message) => {
     const client = new Client(() => (answer instanceof Error ? Promise.reject(answer) : (answer as string)), {
       heartBeat: false,
@@ -320,7 +320,7 @@ describe("a target", () => {
   });
 
   test.each<[Target, string]>([
-    ["broker.example", "target is not a valid URL: write it as ws://host/path or stomp://host:61613"],
+    ["broker.example", "target is not a valid URL: write it as ws://host:15674/ws or stomp://host:61613"],
     ["http://broker.example", "target has the scheme http:, known are ws: wss: stomp: stomp+ssl: tcp: ssl:"],
   ])("%s is refused before anything is opened", async (target, message) => {
     expect(() => new Client(target)).toThrow(new TypeError(message));

@@ -77,7 +77,7 @@ describe("request", () => {
     const { broker, client } = await served();
     await expect(client.request("/queue/ask")).rejects.toThrow(
       new TypeError(
-        "replyTo must be given: a broker that does not say what it is is not known to have temporary queues",
+        "replyTo must be given: this broker is not known to have temporary queues",
       ),
     );
     const asking = ["/queue/x", "/queue/y", "/queue/x"].map((replyTo) =>
