@@ -60,7 +60,7 @@ export type ProtocolErrorReason =
   | "empty-header-name"
   /** A header value is malformed: `heart-beat` is not two numbers; strictly also a raw colon, or in 1.0 an empty value. */
   | "invalid-header"
-  /** A header has a carriage return that no line feed follows, which STOMP 1.2 forbids. */
+  /** A header has a carriage return without a line feed, which STOMP 1.2 forbids. */
   | "invalid-cr"
   /** The command line or a header is not valid UTF-8. */
   | "invalid-utf8"

@@ -171,7 +171,7 @@ describeRabbitMq("when RabbitMQ ends the connection", () => {
           message:
             carrier === "tcp"
               ? `connection to ${peer} lost: the peer closed the connection`
-              : `connection to ${peer} lost: the WebSocket broke off without a closing handshake (code 1006)`,
+              : `connection to ${peer} lost: the WebSocket broke off (code 1006)`,
         });
       },
       true,

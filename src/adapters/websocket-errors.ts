@@ -17,7 +17,7 @@ export function subprotocolError({ peer, protocols }: Offer, chosen: string): Co
   const offered = protocols.join(", ") || "none";
   return openError(
     peer,
-    `the server chose the subprotocol ${chosen}, offered: ${offered}; is this a STOMP port? If so, add it to protocols`,
+    `the server chose the subprotocol ${chosen}, offered: ${offered}; if that is STOMP, add it to protocols`,
   );
 }
 
@@ -39,8 +39,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 export function closeError(code: number, reason: string): Error | undefined {
   if (code === 1000) return undefined;
   // Platforms report these without a close frame, so they stand for the connection itself (0 is Deno's).
-  if (code === 1006 || code === 0)
-    return new Error(`the WebSocket broke off without a closing handshake (code ${code})`);
+  if (code === 1006 || code === 0) return new Error(`the WebSocket broke off (code ${code})`);
   const meaning = MEANINGS[code];
   return new Error(
     `the WebSocket was closed with code ${code}${meaning ? ` (${meaning})` : ""}${reason && `: ${reason}`}`,

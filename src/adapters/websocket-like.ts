@@ -161,7 +161,7 @@ class LikeSocket implements PlatformSocket {
     else if (data instanceof ArrayBuffer) this.#events.message(new Uint8Array(data));
     else if (ArrayBuffer.isView(data))
       this.#events.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    else this.#break("the WebSocket delivers binary messages of an unknown type");
+    else this.#break("binary messages have an unknown type");
   }
 
   #failed(event: LikeEvent | undefined): void {
@@ -248,7 +248,7 @@ function failure(
   return openError(
     peer,
     `${reason}; is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), ` +
-      `does it accept this origin and subprotocol${certificate}?`,
+      `and may this origin connect${certificate}?`,
     cause,
   );
 }

@@ -18,7 +18,7 @@ export function openWebSocket(
   const constructor = WebSocketOfPlatform as unknown as
     (new (url: string, protocols: string[]) => WebSocketLike) | null;
   if (constructor === null) {
-    throw openError(peer, "this platform has no WebSocket; pass one by the option factory");
+    throw openError(peer, "this platform has no WebSocket; give the option factory");
   }
   try {
     return wrapWebSocket(new constructor(url, [...protocols]), peer, events);

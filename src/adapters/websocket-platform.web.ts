@@ -15,9 +15,7 @@ export const adviceOn: DialAdvice | undefined = undefined;
 export function preparePlatform({ options }: WebSocketRequest): WebSocketOptions {
   for (const name of ["headers", "agent", "tls"] as const) {
     if (options[name] === undefined || options.factory !== undefined) continue;
-    throw new TypeError(
-      `${name} cannot be given to a browser's WebSocket: use headers of CONNECT, the query of the URL, or cookies`,
-    );
+    throw new TypeError(`${name} is not for browsers: use headers of CONNECT, the query of the URL, or cookies`);
   }
   return options;
 }
@@ -32,7 +30,7 @@ export function openWebSocket(
   // Looked up at each call: pages replace it (polyfills, test doubles) after this file was read. Node 20 has none.
   const constructor: typeof WebSocket | undefined = globalThis.WebSocket;
   if (constructor === undefined) {
-    throw openError(peer, "this platform has no WebSocket; pass one by the option factory");
+    throw openError(peer, "this platform has no WebSocket; give the option factory");
   }
   try {
     return wrapWebSocket(new constructor(url, [...protocols]), peer, events);

@@ -7,7 +7,7 @@ export const LONGEST_DELAY = 2_147_483_647;
  * @throws TypeError if it is no number; RangeError if it is negative, not finite, or longer than timers can wait.
  */
 export function checkDuration(name: string, ms: number): number {
-  if (typeof ms !== "number") throw new TypeError(`${name} must be a number of milliseconds, not ${typeof ms}`);
+  if (typeof ms !== "number") throw new TypeError(`${name} must be a number of ms, not ${typeof ms}`);
   if (!(ms >= 0 && ms <= LONGEST_DELAY))
     throw new RangeError(`${name} must be from 0 to ${LONGEST_DELAY} ms, not ${ms}`);
   return ms;

@@ -125,14 +125,11 @@ function checkLine(line: string, command: Command, rules: HeadRules): void {
   const name = line.slice(0, colon);
   if (rules.version === "1.2" && line.includes("\r")) {
     // STOMP 1.2, "Augmented BNF": a header holds any octet but CR, LF and ":".
-    throw new ProtocolError("invalid-cr", `header ${quote(name)} has a carriage return that no line feed follows`);
+    throw new ProtocolError("invalid-cr", `header ${quote(name)} has a carriage return without a line feed`);
   }
   if (!rules.strict) return;
   if (rules.version === "1.0" && colon === line.length - 1) {
-    throw new ProtocolError(
-      "invalid-header",
-      `header ${quote(name)} has an empty value, which STOMP 1.0 does not have`,
-    );
+    throw new ProtocolError("invalid-header", `header ${quote(name)} has an empty value`);
   }
   if (escapesIn(command, rules) !== "none" && line.includes(":", colon + 1)) {
     throw new ProtocolError("invalid-header", `header ${quote(name)} has a colon that is not escaped`);

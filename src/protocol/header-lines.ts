@@ -113,8 +113,9 @@ export class HeaderLines {
 }
 
 function beginOf(name: string, escapes: Escapes): string {
-  if (typeof name !== "string") throw new TypeError("a header name must be a string");
-  if (name === "") throw new TypeError("a header has an empty name");
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError("a header name must be a string that is not empty");
+  }
   return ["\n", escapeHeader(name, escapes, "name", name), ":"].join("");
 }
 

@@ -53,7 +53,7 @@ describe("a dial over WebSocket that fails, in Node,", () => {
   test("tells that the server chose a subprotocol that was not offered", async () => {
     await using server = await webSocketServer({ choose: () => "mqtt" });
     expect(await refusal(webSocket(server.url)(never))).toMatchObject({
-      message: `could not connect to ${server.url}: the server chose the subprotocol mqtt, offered: v12.stomp, v11.stomp, v10.stomp; is this a STOMP port? If so, add it to protocols`,
+      message: `could not connect to ${server.url}: the server chose the subprotocol mqtt, offered: v12.stomp, v11.stomp, v10.stomp; if that is STOMP, add it to protocols`,
     });
   });
 
@@ -64,7 +64,7 @@ describe("a dial over WebSocket that fails, in Node,", () => {
       .then((socket) => socket.once("data", (head: Buffer) => socket.write(accepting(head, "stomp"))));
     const url = `ws://127.0.0.1:${server.port}/`;
     expect(await refusal(webSocket(url, { protocols: [] })(never))).toMatchObject({
-      message: `could not connect to ${url}: the server chose the subprotocol stomp, offered: none; is this a STOMP port? If so, add it to protocols`,
+      message: `could not connect to ${url}: the server chose the subprotocol stomp, offered: none; if that is STOMP, add it to protocols`,
     });
   });
 

@@ -12,7 +12,7 @@ import {
 } from "../support/web-socket-fake.js";
 
 const ADVICE =
-  "is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), does it accept this origin and subprotocol?";
+  "is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), and may this origin connect?";
 const UNTOLD = `could not connect to ${FAKE_URL}: the platform gives no reason (a browser's console may); ${ADVICE}`;
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -149,7 +149,7 @@ describe("the subprotocol of a WebSocket", () => {
     const refused = refusal(dialFake(socket, never, protocols === undefined ? {} : { protocols }));
     socket.fire("open");
     expect(await refused).toMatchObject({
-      message: `could not connect to ${FAKE_URL}: the server chose the subprotocol mqtt, offered: ${offered}; is this a STOMP port? If so, add it to protocols`,
+      message: `could not connect to ${FAKE_URL}: the server chose the subprotocol mqtt, offered: ${offered}; if that is STOMP, add it to protocols`,
     });
     expect(socket.closes).toEqual([undefined]);
     expect(socket.isForgotten).toBe(true);

@@ -21,7 +21,7 @@ async function opened<Socket extends FakeWebSocket>(
   return { socket, transport, sink };
 }
 
-const BROKEN_OFF = "the WebSocket broke off without a closing handshake";
+const BROKEN_OFF = "the WebSocket broke off";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -96,9 +96,7 @@ describe("an open WebSocket", () => {
   test("ends, and is dropped, when it delivers what is neither", async () => {
     const { socket, transport, sink } = await opened(new FakeWebSocket());
     socket.fire("message", { data: new Blob(["a"]) });
-    expect(sink.ends).toEqual([
-      new Error("the WebSocket delivers binary messages of an unknown type"),
-    ]);
+    expect(sink.ends).toEqual([new Error("binary messages have an unknown type")]);
     expect(socket.closes).toEqual([undefined]);
     await transport.close();
     expect(vi.getTimerCount()).toBe(0);

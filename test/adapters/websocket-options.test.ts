@@ -54,7 +54,7 @@ describe("a wrong option of webSocket", () => {
     [{ factory: {} }, new TypeError("factory must be a function")],
     [{ tls: {} }, new TypeError("tls is for wss: URLs, this one has ws:")],
     [{ closeTimeout: -1 }, new RangeError("closeTimeout must be from 0 to 2147483647 ms, not -1")],
-    [{ closeTimeout: "1" }, new TypeError("closeTimeout must be a number of milliseconds, not string")],
+    [{ closeTimeout: "1" }, new TypeError("closeTimeout must be a number of ms, not string")],
   ])("is refused before anything is opened: %j", (options, error) => {
     expect(() => readWebSocketRequest("ws://host", options as WebSocketOptions)).toThrow(error);
   });

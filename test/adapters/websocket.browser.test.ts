@@ -58,7 +58,7 @@ describe("webSocket in a browser", () => {
     await using peer = await webSocketPeer(server);
     const { sink } = await started(peer);
     await peer.drop();
-    expect(await sink.end()).toEqual(new Error("the WebSocket broke off without a closing handshake (code 1006)"));
+    expect(await sink.end()).toEqual(new Error("the WebSocket broke off (code 1006)"));
   });
 
   test("keeps the query out of its name", async () => {
@@ -70,7 +70,7 @@ describe("webSocket in a browser", () => {
 });
 
 const ADVICE =
-  "the platform gives no reason (a browser's console may); is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), does it accept this origin and subprotocol";
+  "the platform gives no reason (a browser's console may); is the broker running, is this its WebSocket port and path (RabbitMQ: /ws), and may this origin connect";
 
 describe("a dial over WebSocket that fails, in a browser,", () => {
   test("tells what to look for when nobody listens, without the secrets of its URL", async () => {
@@ -123,8 +123,7 @@ describe("the platform's WebSocket", () => {
     const dial = webSocket("ws://broker.example/ws");
     vi.stubGlobal("WebSocket", undefined);
     expect(await refusal(dial(never))).toMatchObject({
-      message:
-        "could not connect to ws://broker.example/ws: this platform has no WebSocket; pass one by the option factory",
+      message: "could not connect to ws://broker.example/ws: this platform has no WebSocket; give the option factory",
     });
   });
 
@@ -144,8 +143,7 @@ describe("the platform's WebSocket", () => {
 });
 
 describe("an option that browsers do not have", () => {
-  const told =
-    "cannot be given to a browser's WebSocket: use headers of CONNECT, the query of the URL, or cookies";
+  const told = "is not for browsers: use headers of CONNECT, the query of the URL, or cookies";
 
   test.each<[string, WebSocketOptions]>([
     ["headers", { headers: { Authorization: "Bearer secret" } }],

@@ -20,7 +20,7 @@ describe("the options of a broker", () => {
 
   test.each<[object, string]>([
     [{ heartBeat: { outgoing: -1, incoming: 0 } }, "heartBeat.outgoing must be from 0 to 2147483647 ms, not -1"],
-    [{ heartBeat: { outgoing: 0, incoming: "1" } }, "heartBeat.incoming must be a number of milliseconds, not string"],
+    [{ heartBeat: { outgoing: 0, incoming: "1" } }, "heartBeat.incoming must be a number of ms, not string"],
     [{ heartBeatTolerance: 0.5 }, "heartBeatTolerance must be at least 1, not 0.5"],
     [{ connectTimeout: Infinity }, "connectTimeout must be from 0 to 2147483647 ms, not Infinity"],
     [{ dialect: "qpid" }, "dialect must be one of strict, rabbitmq, activemq, spring, not qpid"],

@@ -24,7 +24,7 @@ describe("checkDuration", () => {
     [true, "boolean"],
   ])("refuses %j, which is no number", (ms, type) => {
     expect(() => checkDuration("latency", ms as unknown as number)).toThrow(
-      new TypeError(`latency must be a number of milliseconds, not ${type}`),
+      new TypeError(`latency must be a number of ms, not ${type}`),
     );
   });
 });

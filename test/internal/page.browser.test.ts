@@ -94,7 +94,8 @@ describe("the worker", () => {
     let rounds = 0;
     await new Promise<void>((resolve) => {
       const timer = new BackgroundTimer(() => {
-        if (++rounds < 3) timer.set(5); // as a heart-beat does it
+        if (++rounds < 3)
+          timer.set(5); // as a heart-beat does it
         else {
           timer.stop();
           resolve();

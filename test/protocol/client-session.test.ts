@@ -34,10 +34,7 @@ describe("connecting", () => {
   test.each([
     [{}, 'CONNECT needs the header "host" in STOMP 1.2'],
     [{ host: undefined }, 'CONNECT needs the header "host" in STOMP 1.2'],
-    [
-      { host: "/", "accept-version": "1.0" },
-      'header "accept-version" of CONNECT is an option of its own',
-    ],
+    [{ host: "/", "accept-version": "1.0" }, 'header "accept-version" of CONNECT is an option of its own'],
     [{ host: "/", "heart-beat": "0,0" }, 'header "heart-beat" of CONNECT is an option of its own'],
     [{ host: "/", login: "a\nb" }, 'header "login" has a line feed, which cannot be escaped here'],
   ])("refuses %o, and may be tried again", (headers, message) => {

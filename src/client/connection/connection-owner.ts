@@ -1,15 +1,17 @@
 /** What a connection reports to its owner, and what the owner may ask of it at the end. */
-import type { ServerError, StompError } from "../../errors.js";
+import type { ServerError } from "../../errors.js";
 import type { HeadersInit, ServerFrame } from "../../protocol/index.js";
 
-/** What a connection reports to its owner. */
-export interface ConnectionOwner {
+/** What a connection, of the type `C`, reports to its owner. */
+export interface ConnectionOwner<C> {
   /** A MESSAGE came. */
-  message(frame: ServerFrame): void;
-  /** An ERROR came that concerns no receipt. */
-  serverError(error: ServerError): void;
-  /** The connection has ended; no `reason`: it was closed in order by `close`. Called once. */
-  ended(reason: StompError | undefined): void;
+  message(frame: ServerFrame, connection: C): void;
+  /** An ERROR came that concerns no receipt. Returns whether it concerns anything else. */
+  serverError(error: ServerError): boolean;
+  /** It is about to close: resolves when what is under way is done, while frames may still be sent. */
+  drain(): Promise<void>;
+  /** No more frames may be sent. */
+  closing(): void;
 }
 
 /** How a connection is closed. */
@@ -18,8 +20,6 @@ export interface CloseOptions {
   readonly headers: HeadersInit;
   /** How long all of it may take, in ms. */
   readonly timeout: number;
-  /** What is waited for before DISCONNECT, while frames may still be sent. */
-  readonly drain?: () => Promise<void>;
-  /** Called when that is done: no more frames may be sent. */
-  readonly closing: () => void;
+  /** Whether what is under way is waited for. */
+  readonly drains: boolean;
 }

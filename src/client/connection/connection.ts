@@ -18,8 +18,8 @@ import type { FlushOptions } from "../options/options.js";
 import type { CloseOptions, ConnectionOwner } from "./connection-owner.js";
 import type { Environment } from "./environment.js";
 import { FrameWriter } from "./frame-writer.js";
-import { HeartBeats } from "./heart-beats.js";
-import { Intake } from "./intake.js";
+import { type HeartBeatHost, HeartBeats } from "./heart-beats.js";
+import { Intake, type IntakeHost } from "./intake.js";
 import { type Outgoing, type ReceiptWait, checkReceiptOptions, outgoing } from "./outgoing.js";
 import { Receipts } from "./receipts.js";
 import { type SeenError, lostBecause, serverErrorOf } from "./server-error.js";
@@ -41,10 +41,11 @@ export const SENT: Promise<void> = Promise.resolve();
 const NO_WAIT: ReceiptWait = {};
 
 /** A session that is being established, then lives, then has ended. */
-export class Connection {
+export class Connection implements IntakeHost, HeartBeatHost {
   readonly #transport: Transport;
   readonly #environment: Environment;
-  readonly #owner: ConnectionOwner;
+  readonly #owner: ConnectionOwner<Connection>;
+  readonly #ended: (reason: StompError | undefined, connection: Connection) => void;
   readonly #session: ClientSession;
   readonly #writer: FrameWriter;
   readonly #intake: Intake;
@@ -56,26 +57,20 @@ export class Connection {
   #server: string | undefined;
   #lastError: SeenError | undefined;
 
-  constructor(transport: Transport, environment: Environment, owner: ConnectionOwner) {
+  /** `ended` is called once, when the connection has ended; without a `reason` it was closed in order by `close`. */
+  constructor(
+    transport: Transport,
+    environment: Environment,
+    owner: ConnectionOwner<Connection>,
+    ended: (reason: StompError | undefined, connection: Connection) => void,
+  ) {
     this.#transport = transport;
     this.#environment = environment;
     this.#owner = owner;
+    this.#ended = ended;
     this.#session = new ClientSession(environment.options);
     this.#writer = new FrameWriter(transport, this.#session, environment);
-    this.#intake = new Intake(transport, this.#session, environment.counters, {
-      // A receipt that is awaited might never come.
-      mayHold: () => this.#receipts.size === 0 && this.isOpen,
-      frame: (frame) => {
-        this.#dispatch(frame);
-      },
-      beat: () => {
-        environment.status.tell({ type: "heart-beat" });
-      },
-      released: () => this.#heartBeats?.received(),
-      failed: (error) => {
-        this.#end(error);
-      },
-    });
+    this.#intake = new Intake(transport, this.#session, environment, this);
   }
 
   /** The peer, for messages to people. */
@@ -147,7 +142,7 @@ export class Connection {
     }
     const id = this.#environment.ids.next("r", receipt);
     if (this.#receipts.has(id)) {
-      throw new InvalidStateError(`receipt ${JSON.stringify(id)} is being waited for: its id cannot be used again yet`);
+      throw new InvalidStateError(`receipt id ${JSON.stringify(id)} is in use`);
     }
     frame.headers.push(["receipt", id]);
     const { timeout = this.#environment.options.receiptTimeout, signal, isOptional, waiter } = wait;
@@ -177,6 +172,16 @@ export class Connection {
     this.#receipts.refuse(id, reason);
   }
 
+  /** Whether the peer is held back: then its silence is our doing. */
+  get isHeld(): boolean {
+    return this.#intake.isHeld;
+  }
+
+  /** Whether the peer may be held back now. A receipt that is awaited might never come. */
+  get mayHold(): boolean {
+    return this.#receipts.size === 0 && this.isOpen;
+  }
+
   /** Ask for the peer to be held back, or not any more. It is not while a receipt is awaited, which might never come. */
   hold(wanted: boolean): void {
     this.#intake.hold(wanted);
@@ -187,7 +192,7 @@ export class Connection {
    * close the transport. All within `timeout` ms and the transport's own bound. Rejects with TypeError when the version cannot express
    * `headers`, once the transport has closed without DISCONNECT.
    */
-  async close({ headers, timeout, drain, closing }: CloseOptions): Promise<void> {
+  async close({ headers, timeout, drains }: CloseOptions): Promise<void> {
     const state = this.#state;
     if (state.kind === "ended") return;
     if (state.kind === "draining" || state.kind === "closing") return state.over.promise;
@@ -196,12 +201,11 @@ export class Connection {
     const deadline = new Deadlines<"close">(() => {
       late.resolve();
     });
-    const unlessOver = (step: Promise<unknown> | undefined): Promise<unknown> =>
-      Promise.race([step, late.promise, over.promise]);
+    const unlessOver = (step: Promise<unknown>): Promise<unknown> => Promise.race([step, late.promise, over.promise]);
     this.#state = { kind: "draining", over };
     deadline.set("close", timeout);
-    await unlessOver(drain?.());
-    closing();
+    if (drains) await unlessOver(this.#owner.drain());
+    this.#owner.closing();
     if (!this.#hasEnded()) this.#state = { kind: "closing", over, farewell: undefined };
     this.#intake.holdOrRead();
     await unlessOver(this.#receipts.whenComplete());
@@ -252,17 +256,28 @@ export class Connection {
   }
 
   #receive(chunk: Uint8Array | string): void {
-    this.#heartBeats?.received();
+    this.heard();
     this.#intake.receive(chunk);
   }
 
-  #dispatch(frame: ServerFrame): void {
+  /** Send a heart-beat. */
+  beat(): void {
+    this.#writer.beat();
+  }
+
+  /** The peer was heard, or could not be heard. */
+  heard(): void {
+    this.#heartBeats?.received();
+  }
+
+  /** A frame came. */
+  dispatch(frame: ServerFrame): void {
     const { frames, counters } = this.#environment;
     frames.received(frame);
     switch (frame.command) {
       case "MESSAGE":
         counters.messagesReceived++;
-        this.#owner.message(frame);
+        this.#owner.message(frame, this);
         break;
       case "RECEIPT":
         this.#receipts.settle(frame.headers.get("receipt-id") ?? "");
@@ -282,16 +297,7 @@ export class Connection {
     if (state.kind !== "connecting") return;
     const { heartBeat } = this.#session;
     this.#state = { kind: "open" };
-    this.#heartBeats = new HeartBeats(heartBeat, this.#environment, {
-      peer: this.peer,
-      isHeld: () => this.#intake.isHeld,
-      beat: () => {
-        this.#writer.beat();
-      },
-      silent: (error) => {
-        this.#end(error);
-      },
-    });
+    this.#heartBeats = new HeartBeats(heartBeat, this.#environment, this);
     this.#server = frame.headers.get("server");
     const session = frame.headers.get("session");
     state.connected.resolve({ version: this.version, server: this.#server, session, heartBeat });
@@ -307,7 +313,7 @@ export class Connection {
     }
     if (error.receiptId !== undefined && this.#receipts.refuse(error.receiptId, error)) return;
     this.#lastError = { error, at: performance.now() };
-    this.#owner.serverError(error);
+    if (!this.#owner.serverError(error)) this.#environment.status.tell({ type: "server-error", error });
   }
 
   /** The transport has ended. */
@@ -328,7 +334,7 @@ export class Connection {
     this.#receipts.lose(lost);
     if (before.kind === "connecting") before.connected.reject(lost);
     if (reason !== undefined) this.#transport.abort(reason);
-    this.#owner.ended(before.kind === "closing" ? undefined : reason);
+    this.#ended(before.kind === "closing" ? undefined : reason, this);
     if (before.kind === "draining" || before.kind === "closing") before.over.resolve();
   }
 

@@ -10,11 +10,11 @@ export interface HeartBeatHost {
   /** Names the peer in error messages. */
   readonly peer: string;
   /** Whether the peer is held back: then its silence is our doing. */
-  isHeld(): boolean;
+  readonly isHeld: boolean;
   /** Send a heart-beat. */
   beat(): void;
   /** The peer has been silent for too long. */
-  silent(error: HeartBeatError): void;
+  abort(error: HeartBeatError): void;
 }
 
 /** Sends heart-beats when nothing else was sent, and notices a silent peer. Runs until `stop`. */
@@ -54,13 +54,13 @@ export class HeartBeats {
 
   #check(): void {
     const now = performance.now();
-    if (this.#host.isHeld()) this.#monitor.received(now);
+    if (this.#host.isHeld) this.#monitor.received(now);
     const { send, silence, next } = this.#monitor.check(now);
     if (silence !== undefined) {
       const message = `nothing came from ${this.#host.peer} for ${Math.round(silence)} ms, heart-beats were agreed every ${this.#agreed.incoming} ms`;
       this.#environment.counters.heartBeatsMissed++;
       this.#environment.status.tell({ type: "heart-beat-missed", silence });
-      this.#host.silent(new HeartBeatError(message, silence));
+      this.#host.abort(new HeartBeatError(message, silence));
       return;
     }
     if (next !== Infinity) {

@@ -2,35 +2,34 @@
 import { ProtocolError } from "../../errors.js";
 import type { ClientSession, ServerFrame } from "../../protocol/index.js";
 import type { Transport } from "../../transport.js";
-import type { Counters } from "../observing/metrics.js";
+import type { Environment } from "./environment.js";
 
 /** What an intake needs of its connection. */
 export interface IntakeHost {
   /** Whether the peer may be held back now. */
-  mayHold(): boolean;
-  frame(frame: ServerFrame): void;
-  /** A heart-beat came. */
-  beat(): void;
+  readonly mayHold: boolean;
+  /** A frame came. */
+  dispatch(frame: ServerFrame): void;
   /** The peer is let go: it was not silent, we did not listen. */
-  released(): void;
+  heard(): void;
   /** The peer broke the protocol. */
-  failed(error: ProtocolError): void;
+  abort(error: ProtocolError): void;
 }
 
 /** Decodes what arrives and delivers it frame by frame. */
 export class Intake {
   readonly #transport: Transport;
   readonly #session: ClientSession;
-  readonly #counters: Counters;
+  readonly #environment: Environment;
   readonly #host: IntakeHost;
   #wantsHold = false;
   /** `"finishing"`: the transport has ended, and what arrived is delivered. `"over"`: nothing is delivered any more. */
   #state: "reading" | "held" | "finishing" | "over" = "reading";
 
-  constructor(transport: Transport, session: ClientSession, counters: Counters, host: IntakeHost) {
+  constructor(transport: Transport, session: ClientSession, environment: Environment, host: IntakeHost) {
     this.#transport = transport;
     this.#session = session;
-    this.#counters = counters;
+    this.#environment = environment;
     this.#host = host;
   }
 
@@ -47,14 +46,15 @@ export class Intake {
   /** A chunk came. */
   receive(chunk: Uint8Array | string): void {
     if (this.#state === "over") return;
-    this.#counters.bytesReceived += chunk.length;
+    const { counters, status } = this.#environment;
+    counters.bytesReceived += chunk.length;
     const before = this.#session.eols;
     this.#session.push(chunk);
     this.deliver();
     const beats = this.#session.eols - before;
     if (beats > 0 && isBeats(chunk)) {
-      this.#counters.heartBeatsReceived += beats;
-      this.#host.beat();
+      counters.heartBeatsReceived += beats;
+      status.tell({ type: "heart-beat" });
     }
   }
 
@@ -64,12 +64,12 @@ export class Intake {
       while (this.#state !== "held" && this.#state !== "over") {
         const frame = this.#session.next();
         if (frame === undefined) return;
-        this.#counters.framesReceived++;
-        this.#host.frame(frame);
+        this.#environment.counters.framesReceived++;
+        this.#host.dispatch(frame);
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#host.failed(error);
+      this.#host.abort(error);
     }
   }
 
@@ -94,7 +94,7 @@ export class Intake {
   /** Hold the peer back or let it go, where the platform can: what speaks for that may have changed. */
   holdOrRead(): void {
     if (this.#transport.pause === undefined || this.#state === "finishing" || this.#state === "over") return;
-    const hold = this.#wantsHold && this.#host.mayHold();
+    const hold = this.#wantsHold && this.#host.mayHold;
     if (hold === this.isHeld) return;
     if (hold) {
       this.#state = "held";
@@ -102,7 +102,7 @@ export class Intake {
       return;
     }
     this.#state = "reading";
-    this.#host.released();
+    this.#host.heard();
     this.#transport.resume?.();
     // Not at once: whoever has made room is in the midst of taking a message.
     queueMicrotask(() => {

@@ -37,9 +37,15 @@ export interface ReceiptWait extends ReceiptOptions {
   readonly waiter?: Deferred<void>;
 }
 
-/** Make a frame without a body. */
-export function outgoing(command: ClientCommand, about: string | undefined, headers: Pairs): Outgoing {
-  return { command, headers, body: "", contentLength: true, about };
+/** Make a frame. */
+export function outgoing(
+  command: ClientCommand,
+  about: string | undefined,
+  headers: Pairs,
+  body: Body = "",
+  contentLength = true,
+): Outgoing {
+  return { command, headers, body, contentLength, about };
 }
 
 const PREPOSITIONS: Partial<Record<ClientCommand, string>> = { SEND: "to", SUBSCRIBE: "to", ACK: "on", NACK: "on" };
@@ -122,6 +128,6 @@ export function checkBody(body: Body): void {
   // A view of memory that was transferred to somebody else looks empty: making another view of that throws.
   if (body instanceof Uint8Array && (body.length > 0 || new Uint8Array(body.buffer).byteOffset === 0)) return;
   throw new TypeError(
-    `body must be a string, Uint8Array or ArrayBuffer, not ${kindOf(body)}; JSON.stringify makes one of an object`,
+    `body must be a string, Uint8Array or ArrayBuffer, not ${kindOf(body)}; use JSON.stringify for an object`,
   );
 }

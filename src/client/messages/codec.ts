@@ -77,7 +77,7 @@ export function checkCodec<N extends "encode" | "decode">(
   name: N,
 ): void {
   if (typeof codec?.[name] === "function") return;
-  throw new TypeError(`codec must have a function ${name}; a Standard Schema validator goes in as json(schema)`);
+  throw new TypeError(`codec has no function ${name}; for a Standard Schema use json(schema)`);
 }
 
 function encodeJson(value: unknown): Encoded {

@@ -91,14 +91,14 @@ function resolveCredentials({ credentials, login, passcode }: ClientOptions): Cr
   }
   checkFunction("credentials", credentials);
   if (login !== undefined || passcode !== undefined) {
-    throw new TypeError("credentials are given twice: as a function and as login or passcode");
+    throw new TypeError("give either credentials, or login and passcode");
   }
   return credentials;
 }
 
 function resolveReconnect(reconnect: unknown): ReconnectPolicy | false {
   if (reconnect === false || typeof reconnect === "function") return reconnect as ReconnectPolicy | false; // what it gives is checked when it is asked
-  throw new TypeError("reconnect must be a policy, as of exponentialBackoff(), or false");
+  throw new TypeError("reconnect must be a policy function or false");
 }
 
 function resolveHeartBeat(given: Partial<HeartBeat> | false): HeartBeat {

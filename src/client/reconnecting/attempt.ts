@@ -60,9 +60,8 @@ export async function connectOnce(given: Attempt): Promise<Session> {
 const IS_IT_STOMP = "is this a STOMP port, with TLS or without?";
 
 const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) => string>> = {
-  prepare: (_peer, timeout) => `the functions for credentials and headers did not answer within ${timeout} ms`,
-  dial: (peer, timeout) =>
-    `no connection to ${peer} within ${timeout} ms; is it reachable from here, or does a firewall block it?`,
+  prepare: (_peer, timeout) => `credentials and headers did not come within ${timeout} ms`,
+  dial: (peer, timeout) => `no connection to ${peer} within ${timeout} ms; is it reachable, or is there a firewall?`,
   handshake: (peer, timeout) => `no CONNECTED from ${peer} within ${timeout} ms; ${IS_IT_STOMP}`,
 };
 

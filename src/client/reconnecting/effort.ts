@@ -100,8 +100,7 @@ export class Effort {
     const isRefused = tries.refusals >= refusalLimit;
     const delay = isRefused || reconnect === false ? false : reconnect(tries.attempt, error);
     if (delay === false) throw error;
-    if (!(delay >= 0))
-      throw new TypeError(`a reconnect policy must give a number of ms or false, not ${String(delay)}`);
+    if (!(delay >= 0)) throw new TypeError(`reconnect must return a number of ms or false, not ${String(delay)}`);
     environment.status.tell({ type: "reconnecting", attempt: tries.attempt, delay, error });
     if (!this.#isHurried && !signal.aborted) await this.#sleep(delay, signal);
     this.#isHurried = false;
@@ -173,6 +172,6 @@ function isRefusal(error: StompError): boolean {
 
 function endedAtOnce(connection: Connection): ConnectError {
   const cause = connection.lostError("not-sent");
-  const message = `the session with ${connection.peer} ended as soon as it began: ${cause.message}`;
+  const message = `the session with ${connection.peer} ended at once: ${cause.message}`;
   return new ConnectError("handshake", message, { cause });
 }

@@ -17,8 +17,8 @@ export interface NamedDial {
  */
 export function checkDials(route: Dial | readonly NamedDial[]): readonly NamedDial[] {
   const dials = typeof route === "function" ? [{ name: "the broker", dial: route }] : route;
-  if (dials.length === 0) throw new TypeError("there is no target to connect to");
-  for (const { dial } of dials) if (typeof dial !== "function") throw new TypeError("a dial must be a function");
+  if (dials.length === 0) throw new TypeError("there is no target");
+  for (const { dial } of dials) if (typeof dial !== "function") throw new TypeError("dial must be a function");
   return dials;
 }
 

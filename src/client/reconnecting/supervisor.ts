@@ -26,7 +26,7 @@ import type { Environment } from "../connection/environment.js";
 import type { SessionParts } from "../connection/session-part.js";
 import type { SessionInfo } from "../observing/session-info.js";
 import type { Session } from "./attempt.js";
-import { Effort, type Occasion, type Tries } from "./effort.js";
+import { Effort, type EffortHost, type Occasion, type Tries } from "./effort.js";
 import type { NamedDial } from "./named-dial.js";
 
 /**
@@ -49,11 +49,11 @@ const DISCONNECTED: State = { kind: "disconnected", effort: undefined, session: 
 const STABLE = 5000;
 
 /** Keeps a client connected. */
-export class Supervisor {
-  readonly #environment: Environment;
-  readonly #dials: readonly NamedDial[];
+export class Supervisor implements EffortHost {
+  readonly environment: Environment;
+  readonly dials: readonly NamedDial[];
   readonly #parts: SessionParts;
-  readonly #tries: Tries = { attempt: 0, refusals: 0 };
+  readonly tries: Tries = { attempt: 0, refusals: 0 };
   #state: State = DISCONNECTED;
   /** Why the last session ended, until there is another one. */
   #lost: StompError | undefined;
@@ -63,8 +63,8 @@ export class Supervisor {
   #since = 0;
 
   constructor(environment: Environment, dials: readonly NamedDial[], parts: SessionParts) {
-    this.#environment = environment;
-    this.#dials = dials;
+    this.environment = environment;
+    this.dials = dials;
     this.#parts = parts;
   }
 
@@ -110,11 +110,8 @@ export class Supervisor {
       this.#state.effort?.hurry();
       return this.connect();
     }
-    const timeout = this.#environment.options.disconnectTimeout;
-    const closing = (): void => {
-      this.#parts.closing();
-    };
-    const before = (): Promise<void> => session.connection.close({ headers: {}, timeout, closing });
+    const timeout = this.environment.options.disconnectTimeout;
+    const before = (): Promise<void> => session.connection.close({ headers: {}, timeout, drains: false });
     // From now on `connect`, `disconnect` and a second `renew` meet an effort under way: there is no time in between.
     const effort = this.#begin({ retries: true, before });
     this.#state = { kind: "reconnecting", effort, session };
@@ -131,20 +128,13 @@ export class Supervisor {
     }
     // Before anything is awaited or reported: no session can come about any more, and the end of one brings no other.
     this.#state = { kind: "disconnecting", effort, session };
-    effort?.abort(new InvalidStateError("disconnect was called while connecting"));
-    if (kind !== "disconnecting") this.#environment.status.tell({ type: "disconnecting" });
+    effort?.abort(new InvalidStateError("the client is disconnecting"));
+    if (kind !== "disconnecting") this.environment.status.tell({ type: "disconnecting" });
     if (effort !== undefined) {
       await effort.promise.catch(() => undefined); // the callers of `connect` have it
       return;
     }
-    await session?.connection.close({
-      headers,
-      timeout,
-      drain: () => this.#parts.drain(),
-      closing: () => {
-        this.#parts.closing();
-      },
-    });
+    await session?.connection.close({ headers, timeout, drains: true });
   }
 
   /** The error of a call that needs a connection, where there is none. */
@@ -160,9 +150,9 @@ export class Supervisor {
   }
 
   #connect(): Effort {
-    this.#tries.attempt = 0;
-    this.#tries.refusals = 0;
-    const effort = this.#begin({ retries: this.#environment.options.retryFirstConnect });
+    this.tries.attempt = 0;
+    this.tries.refusals = 0;
+    const effort = this.#begin({ retries: this.environment.options.retryFirstConnect });
     // The state is set before anything is awaited: a second call joins.
     this.#state = { kind: "connecting", effort, session: undefined };
     return effort;
@@ -170,44 +160,20 @@ export class Supervisor {
 
   #begin(occasion: Occasion): Effort {
     this.#hasTried = true;
-    return new Effort(
-      {
-        environment: this.#environment,
-        dials: this.#dials,
-        tries: this.#tries,
-        connectionOver: (transport) => this.#connectionOver(transport),
-        established: (session) => {
-          this.#established(session);
-        },
-        gaveUp: (cause) => {
-          this.#gaveUp(cause);
-        },
-      },
-      occasion,
-    );
+    return new Effort(this, occasion);
   }
 
-  #connectionOver(transport: Transport): Connection {
-    const parts = this.#parts;
-    const connection = new Connection(transport, this.#environment, {
-      message: (frame) => {
-        parts.message(frame, connection);
-      },
-      serverError: (error) => {
-        if (parts.serverError(error)) return;
-        const { status } = this.#environment;
-        status.tellOrWarn({ type: "server-error", error }, "the broker sent an ERROR that no call waits for");
-      },
-      ended: (reason) => {
-        if (connection === this.#state.session?.connection) this.#ended(reason);
-      },
+  /** A transport is open. */
+  connectionOver(transport: Transport): Connection {
+    return new Connection(transport, this.environment, this.#parts, (reason, connection) => {
+      if (connection === this.#state.session?.connection) this.#ended(reason);
     });
-    return connection;
   }
 
-  #established(session: Session): void {
-    const { counters, status } = this.#environment;
-    this.#tries.refusals = 0;
+  /** There is a session. */
+  established(session: Session): void {
+    const { counters, status } = this.environment;
+    this.tries.refusals = 0;
     this.#since = performance.now();
     this.#lost = undefined;
     this.#state = { kind: "connected", effort: undefined, session };
@@ -221,9 +187,9 @@ export class Supervisor {
 
   /** The session has ended. */
   #ended(reason: StompError | undefined): void {
-    const { options, status } = this.#environment;
+    const { options, status } = this.environment;
     const { kind, effort } = this.#state;
-    if (performance.now() - this.#since >= STABLE) this.#tries.attempt = 0;
+    if (performance.now() - this.#since >= STABLE) this.tries.attempt = 0;
     if (effort?.isAborted === true) {
       this.#state = { ...this.#state, session: undefined } as State; // only states with an effort get here
       return; // the aborted effort reports the end
@@ -242,7 +208,8 @@ export class Supervisor {
     if (this.state === "reconnecting") status.tell({ type: "disconnected", reason, reconnects: true });
   }
 
-  #gaveUp(cause: unknown): void {
+  /** There will be no session. */
+  gaveUp(cause: unknown): void {
     const { kind } = this.#state;
     const reason = kind === "disconnecting" ? undefined : asError(cause);
     this.#state = DISCONNECTED;
@@ -252,7 +219,7 @@ export class Supervisor {
     } else if (reason !== undefined) {
       this.#parts.unwind("gaveUp", reason);
     }
-    this.#environment.status.tell({ type: "disconnected", reason, reconnects: false });
+    this.environment.status.tell({ type: "disconnected", reason, reconnects: false });
   }
 }
 

@@ -131,7 +131,7 @@ export class Requests implements SessionPart {
       const contentLength = options.contentLength ?? defaults.contentLength;
       const reply = this.#pending.begin(id, { name, replyTo, timeout }, { timeout, signal });
       this.#subscribe(connection, replyTo);
-      const frame: Outgoing = { command: "SEND", headers, body, contentLength, about: destination };
+      const frame: Outgoing = outgoing("SEND", destination, headers, body, contentLength);
       sent(connection, frame, false).catch((error: unknown) => this.#pending.reject(id, error));
       return reply;
     } catch (error) {
@@ -185,7 +185,7 @@ export class Requests implements SessionPart {
   /** The destination of replies when the caller names none. */
   #temporaryQueue(server: string | undefined): string {
     if (brokerKindOf(server).replyQueues !== "unknown") return TEMP_QUEUE + this.#context.ids.unique;
-    throw new TypeError(`replyTo must be given: ${server ?? "this broker"} is not known to have temporary queues`);
+    throw new TypeError(`replyTo is needed: ${server ?? "this broker"} has no known temporary queues`);
   }
 
   #subscribe(connection: Connection, replyTo: string): void {

@@ -69,7 +69,7 @@ export function lostError(entry: Entry, isDurable: boolean, reason: StompError |
   const { isKept, keeping, wasSent } = entry;
   // What a store has not answered for may be in it, and then goes out later.
   const outcome = isDurable && isKept ? "kept" : wasSent || keeping !== undefined ? "unknown" : "not-sent";
-  const why = reason?.message ?? "the client has disconnected";
+  const why = reason?.message ?? "the client ended the session";
   return new ConnectionLostError(`${nameOf(frameOf(entry))} was not confirmed: ${why}`, outcome, { cause: reason });
 }
 

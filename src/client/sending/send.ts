@@ -3,7 +3,7 @@ import { InvalidStateError } from "../../errors.js";
 import { type Body, type ClientCommand, type HeadersInit, headerPairs, isCommandOf } from "../../protocol/index.js";
 import { headerText } from "../../protocol/header-lines.js";
 import { type ClientContext, sendNow } from "../connection/context.js";
-import { type Pairs, checkBody, checkReceiptOptions } from "../connection/outgoing.js";
+import { type Pairs, checkBody, checkReceiptOptions, outgoing } from "../connection/outgoing.js";
 import type { Outbox } from "./outbox.js";
 import { sendEncoded, sendHeaders } from "./send-headers.js";
 import type { SendFrameOptions, SendOptions, ValueOptions } from "./send-options.js";
@@ -25,7 +25,7 @@ export class Sender {
       const headers = sendHeaders(destination, body, options.headers, propagation);
       const contentLength = options.contentLength ?? usual;
       if (delivery === "at-least-once") return this.#keep(destination, headers, body, contentLength, options);
-      return sendNow(this.#context, { command: "SEND", headers, body, contentLength, about: destination }, options);
+      return sendNow(this.#context, outgoing("SEND", destination, headers, body, contentLength), options);
     } catch (error) {
       return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
     }
@@ -50,7 +50,7 @@ export class Sender {
       const receipt = pairs.find(([name, value]) => name === "receipt" && value !== undefined)?.[1];
       const others = pairs.filter(([name]) => name !== "receipt");
       const contentLength = options.contentLength ?? this.#context.options.contentLength;
-      const frame = { command, headers: others, body, contentLength, about: undefined };
+      const frame = outgoing(command, undefined, others, body, contentLength);
       return sendNow(this.#context, frame, receipt === undefined ? options : { ...options, receipt: String(receipt) });
     } catch (error) {
       return Promise.reject(error);

@@ -95,8 +95,7 @@ describe("connecting", () => {
     });
     const error = await new BaseClient(broker.dial, NO_BEAT).connect().catch((reason: unknown) => reason);
     expect(error).toMatchObject({
-      message:
-        'no session with memory:: unknown command "HTTP/1.1 400 B"; is this a STOMP port, with TLS or without?',
+      message: 'no session with memory:: unknown command "HTTP/1.1 400 B"; is this a STOMP port, with TLS or without?',
     });
     expect((error as ConnectError).cause).toBeInstanceOf(ProtocolError);
   });
@@ -164,7 +163,7 @@ describe("connecting", () => {
     await client.disconnect();
     const error = await connecting;
     expect(error).toBeInstanceOf(InvalidStateError);
-    expect((error as Error).message).toBe("disconnect was called while connecting");
+    expect((error as Error).message).toBe("the client is disconnecting");
     expect(client.state).toBe("disconnected");
   });
 
@@ -206,7 +205,11 @@ describe("wrong options", () => {
     [{ connectTimeout: 0 }, RangeError, "connectTimeout must be a positive number of ms, not 0"],
     [{ receiptTimeout: -1 }, RangeError, "receiptTimeout must be a positive number of ms, not -1"],
     [{ disconnectTimeout: Number.NaN }, RangeError, "disconnectTimeout must be a positive number of ms, not NaN"],
-    [{ heartBeat: { outgoing: -5 } }, RangeError, "heart-beats are whole numbers of ms up to 999999999999, not -5,10000"],
+    [
+      { heartBeat: { outgoing: -5 } },
+      RangeError,
+      "heart-beats are whole numbers of ms up to 999999999999, not -5,10000",
+    ],
     [{ heartBeatTolerance: 0.5 }, RangeError, "heartBeatTolerance must be at least 1, not 0.5"],
     [{ versions: [] }, RangeError, "versions must not be empty"],
     [{ versions: ["1.3"] as never }, TypeError, "versions must be of 1.0, 1.1 and 1.2, not 1.3"],
@@ -245,8 +248,7 @@ describe("connecting that takes too long", () => {
     await vi.advanceTimersByTimeAsync(3000);
     expect(await connecting).toMatchObject({
       stage: "dial",
-      message:
-        "no connection to ws://far.example/ws within 3000 ms; is it reachable from here, or does a firewall block it?",
+      message: "no connection to ws://far.example/ws within 3000 ms; is it reachable, or is there a firewall?",
     });
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -258,8 +260,7 @@ describe("connecting that takes too long", () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(await connecting).toMatchObject({
       stage: "handshake",
-      message:
-        "no CONNECTED from memory: within 10000 ms; is this a STOMP port, with TLS or without?",
+      message: "no CONNECTED from memory: within 10000 ms; is this a STOMP port, with TLS or without?",
     });
     await broker.gone;
     expect(vi.getTimerCount()).toBe(0);

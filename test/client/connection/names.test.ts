@@ -90,7 +90,7 @@ describe("names of callers", () => {
     const receipts = broker.of("SEND").map(({ headers }) => headers.get("receipt") ?? "");
     expect(new Set(receipts).size).toBe(sending.length);
     expect(await failure(client.send("/queue/a", "x", { receipt: made }))).toEqual(
-      new InvalidStateError(`receipt "${made}" is being waited for: its id cannot be used again yet`),
+      new InvalidStateError(`receipt id "${made}" is in use`),
     );
     for (const receipt of receipts) broker.send("RECEIPT", { "receipt-id": receipt });
     await Promise.all(sending);

@@ -132,7 +132,7 @@ describe("reconnect", () => {
     expect([client.state, broker.dialled, broker.of("DISCONNECT").length]).toEqual(["connected", 2, 1]);
     const again = failure(client.reconnect());
     await client.disconnect();
-    expect(await again).toEqual(new InvalidStateError("disconnect was called while connecting"));
+    expect(await again).toEqual(new InvalidStateError("the client is disconnecting"));
     await settled();
     expect([client.state, broker.dialled]).toEqual(["disconnected", 2]);
   });

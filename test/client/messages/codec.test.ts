@@ -158,9 +158,7 @@ describe("sending a value", () => {
     expect(await failure(client.send("/q", 1, { codec: thrower }))).toBe("no error");
     expect(await failure(client.send("/q", 1, { codec: { encode: () => Promise.reject(nothing) } }))).toBeNull();
     expect(await failure(client.send("/q", 1, { codec: { encode: () => ({ body: 1 }) } as never }))).toEqual(
-      new TypeError(
-        "body must be a string, Uint8Array or ArrayBuffer, not number; JSON.stringify makes one of an object",
-      ),
+      new TypeError("body must be a string, Uint8Array or ArrayBuffer, not number; use JSON.stringify for an object"),
     );
     expect(broker.of("SEND")).toEqual([]);
     await client.disconnect();
@@ -169,10 +167,10 @@ describe("sending a value", () => {
   test("refuses what is no codec, and takes an absent one for none", async () => {
     const { broker, client } = await connected();
     expect(await failure(client.send("/q", 1, { codec: order as never }))).toEqual(
-      new TypeError("codec must have a function encode; a Standard Schema validator goes in as json(schema)"),
+      new TypeError("codec has no function encode; for a Standard Schema use json(schema)"),
     );
     expect(await failure(client.send("/q", 1, { codec: null as never }))).toEqual(
-      new TypeError("codec must have a function encode; a Standard Schema validator goes in as json(schema)"),
+      new TypeError("codec has no function encode; for a Standard Schema use json(schema)"),
     );
     await client.send("/q", "plain", { codec: undefined } as never);
     await settled();

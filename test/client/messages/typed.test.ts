@@ -154,7 +154,7 @@ describe("a message that is a value", () => {
     const { broker, client } = await connected();
     for (const codec of [order, {}, null]) {
       expect(await failure(client.subscribe("/q", { codec: codec as never }))).toEqual(
-        new TypeError("codec must have a function decode; a Standard Schema validator goes in as json(schema)"),
+        new TypeError("codec has no function decode; for a Standard Schema use json(schema)"),
       );
     }
     expect(broker.of("SUBSCRIBE")).toEqual([]);

@@ -175,7 +175,7 @@ describe("credentials", () => {
     const error = await connecting;
     expect(error).toMatchObject({
       stage: "prepare",
-      message: "the functions for credentials and headers did not answer within 500 ms",
+      message: "credentials and headers did not come within 500 ms",
     });
     expect(signal?.reason).toBe(error);
     expect(broker.dialled).toBe(0);
@@ -229,10 +229,7 @@ describe("credentials", () => {
 
   test.each<[ClientOptions, string]>([
     [{ credentials: { login: "ann" } as never }, "credentials must be a function"],
-    [
-      { credentials: () => ({}), passcode: "secret" },
-      "credentials are given twice: as a function and as login or passcode",
-    ],
+    [{ credentials: () => ({}), passcode: "secret" }, "give either credentials, or login and passcode"],
     [{ headers: { passcode: "secret" } }, 'header "passcode" of CONNECT is an option of its own'],
   ])("%o is refused", (options, message) => {
     expect(() => new BaseClient(new ScriptedBroker().dial, options)).toThrow(new TypeError(message));

@@ -122,7 +122,7 @@ describe("disconnect()", () => {
     if (waits !== undefined) {
       const error = await waits;
       expect(error).toBeInstanceOf(InvalidStateError);
-      expect((error as Error).message).toBe("disconnect was called while connecting");
+      expect((error as Error).message).toBe("the client is disconnecting");
     }
     await expect(subscription.ended).resolves.toBeUndefined();
     await vi.advanceTimersByTimeAsync(60_000);

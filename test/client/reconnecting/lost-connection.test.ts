@@ -134,12 +134,12 @@ describe("a lost connection", () => {
     [
       "gives no number",
       () => Number.NaN,
-      "connecting was given up: a reconnect policy must give a number of ms or false, not NaN",
+      "connecting was given up: reconnect must return a number of ms or false, not NaN",
     ],
     [
       "gives a negative number",
       () => -1,
-      "connecting was given up: a reconnect policy must give a number of ms or false, not -1",
+      "connecting was given up: reconnect must return a number of ms or false, not -1",
     ],
   ])("is given up when the policy %s, which is told", async (_how, reconnect, message) => {
     const { broker, client } = await kept({ reconnect });

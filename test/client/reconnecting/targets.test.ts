@@ -202,10 +202,10 @@ describe("several targets", () => {
   });
 
   test("must be at least one, and the order a known one", () => {
-    expect(() => new BaseClient([])).toThrow(new TypeError("there is no target to connect to"));
-    expect(() => new Client([])).toThrow(new TypeError("there is no target to connect to"));
+    expect(() => new BaseClient([])).toThrow(new TypeError("there is no target"));
+    expect(() => new Client([])).toThrow(new TypeError("there is no target"));
     expect(() => new BaseClient([{ name: "x", dial: undefined as never }])).toThrow(
-      new TypeError("a dial must be a function"),
+      new TypeError("dial must be a function"),
     );
     expect(() => new BaseClient(targets(undefined), { targetOrder: "random" as never })).toThrow(
       new TypeError('targetOrder must be "given" or "shuffled", not "random"'),

@@ -76,9 +76,7 @@ describe("request", () => {
   test("elsewhere needs a destination for replies, which it subscribes to, once for each", async () => {
     const { broker, client } = await served();
     await expect(client.request("/queue/ask")).rejects.toThrow(
-      new TypeError(
-        "replyTo must be given: this broker is not known to have temporary queues",
-      ),
+      new TypeError("replyTo is needed: this broker has no known temporary queues"),
     );
     const asking = ["/queue/x", "/queue/y", "/queue/x"].map((replyTo) =>
       client.request("/queue/ask", replyTo, { replyTo }),

@@ -23,7 +23,7 @@ const asking: Codec<number, Order> = { encode: json(order).encode, decode: json(
 /** The other side of it. */
 const answering: Codec<Order, string> = { encode: json(numeral).encode, decode: json(order).decode };
 const NO_FUNCTION = (name: string): TypeError =>
-  new TypeError(`codec must have a function ${name}; a Standard Schema validator goes in as json(schema)`);
+  new TypeError(`codec has no function ${name}; for a Standard Schema use json(schema)`);
 const ASKED = { "reply-to": "/reply-queue/q", "correlation-id": "c-1" };
 const RABBITMQ = { connected: { server: "RabbitMQ/3.10.8" } };
 

@@ -228,7 +228,7 @@ describe("without a session to come", () => {
     await disconnecting;
     const errors = await Promise.all(ends);
     for (const error of errors) expect(error).toBeInstanceOf(ConnectionLostError);
-    const message = "SEND to /queue/a was not confirmed: the client has disconnected";
+    const message = "SEND to /queue/a was not confirmed: the client ended the session";
     expect(errors).toMatchObject([
       { message, outcome: "unknown" },
       { message, outcome: "not-sent" },

@@ -294,7 +294,7 @@ describe("a message that the broker refuses", () => {
     const kept = await keeping();
     const first = kept.client.send("/queue/a", "1", { receipt: "r" });
     const second = await failure(kept.client.send("/queue/a", "2", { receipt: "r" }));
-    expect(second).toMatchObject({ message: 'receipt "r" is being waited for: its id cannot be used again yet' });
+    expect(second).toMatchObject({ message: 'receipt id "r" is in use' });
     await settled();
     await kept.cut();
     await kept.again();

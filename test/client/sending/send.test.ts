@@ -84,19 +84,14 @@ describe("send", () => {
       "/a",
       { a: 1 },
       {},
-      "body must be a string, Uint8Array or ArrayBuffer, not object; JSON.stringify makes one of an object",
+      "body must be a string, Uint8Array or ArrayBuffer, not object; use JSON.stringify for an object",
     ],
-    [
-      "/a",
-      null,
-      {},
-      "body must be a string, Uint8Array or ArrayBuffer, not null; JSON.stringify makes one of an object",
-    ],
+    ["/a", null, {}, "body must be a string, Uint8Array or ArrayBuffer, not null; use JSON.stringify for an object"],
     ["/a", "x", { headers: { destination: "/b" } }, 'header "destination" of SEND is an argument of its own'],
     ["/a", "x", { headers: { receipt: "r" } }, 'header "receipt" of SEND is an argument of its own'],
     ["/a", "x", { headers: { a: {} } }, 'header "a" must be a string, a number or a boolean'],
     ["/a", "x", { headers: { a: "\0" } }, 'header "a" has a NUL, which STOMP cannot express'],
-    ["/a", "x", { headers: { "": "b" } }, "a header has an empty name"],
+    ["/a", "x", { headers: { "": "b" } }, "a header name must be a string that is not empty"],
     ["/a", "x", { receipt: "" }, "receipt must be true or an id that is not empty"],
     ["/a", "x", { receipt: true, timeout: 0 }, "timeout must be a positive number of ms, not 0"],
     ["/a", "x", { headers: { "content-length": 5 } }, 'header "content-length" is 5, the body has 1 bytes'],
@@ -204,7 +199,7 @@ describe("a receipt", () => {
     const first = client.send("/queue/a", "1", { receipt: "r" });
     const second = await failure(client.send("/queue/a", "2", { receipt: "r" }));
     expect(second).toBeInstanceOf(InvalidStateError);
-    expect(second).toMatchObject({ message: 'receipt "r" is being waited for: its id cannot be used again yet' });
+    expect(second).toMatchObject({ message: 'receipt id "r" is in use' });
     await settled();
     broker.send("RECEIPT", { "receipt-id": "r" });
     await first;

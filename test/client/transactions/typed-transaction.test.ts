@@ -37,7 +37,7 @@ describe("a value in a transaction", () => {
       expect(await failure(transaction.send("/queue/a", {} as never, { codec }))).toEqual(wrong);
     }
     expect(await failure(transaction.send("/queue/a", 1, { codec: null as never }))).toEqual(
-      new TypeError("codec must have a function encode; a Standard Schema validator goes in as json(schema)"),
+      new TypeError("codec has no function encode; for a Standard Schema use json(schema)"),
     );
     const nosy = { encode: () => ({ body: "", headers: { transaction: "mine" } }) };
     expect(await failure(transaction.send("/queue/a", 1, { codec: nosy }))).toEqual(
