@@ -323,11 +323,9 @@ export class BaseClient implements AsyncDisposable {
   disconnect(options: DisconnectOptions = NOTHING): Promise<void> {
     const wrong = wrongOptions(options);
     if (wrong !== undefined) return wrong;
-    if (this.#disconnecting === undefined) {
-      this.#disconnecting = this.#disconnect(options).finally(() => {
-        this.#disconnecting = undefined;
-      });
-    }
+    this.#disconnecting ??= this.#disconnect(options).finally(() => {
+      this.#disconnecting = undefined;
+    });
     return this.#disconnecting;
   }
 

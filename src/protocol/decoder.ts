@@ -67,7 +67,12 @@ export class FrameDecoder {
 
   constructor(options: DecoderOptions = {}) {
     const limits = limitsOf(options.limits);
-    this.#rules = headRules(options.version, undefined, options.strict === true, limits);
+    this.#rules = headRules({
+      version: options.version,
+      tolerated: undefined,
+      strict: options.strict === true,
+      limits,
+    });
     this.#partialHead = new PartialHead(limits.headerBytes);
   }
 
@@ -77,14 +82,12 @@ export class FrameDecoder {
   }
 
   set version(version: Version | undefined) {
-    const { tolerated, strict, limits } = this.#rules;
-    this.#rules = headRules(version, tolerated, strict, limits);
+    this.#rules = headRules({ ...this.#rules, version });
   }
 
   /** Undo these escapes in any version, from the next frame on: for a broker that is known to write them. */
   tolerate(escapes: Escapes | undefined): void {
-    const { version, strict, limits } = this.#rules;
-    this.#rules = headRules(version, escapes, strict, limits);
+    this.#rules = headRules({ ...this.#rules, tolerated: escapes });
   }
 
   /** How many EOLs there were between frames so far: heart-beats, and the EOLs that peers put after each frame. */
@@ -151,9 +154,9 @@ export class FrameDecoder {
 
   /** Open the next chunk. Returns whether there was one. No chunk waits while none is open. */
   #openNext(): boolean {
-    if (this.#queue.length === 0) return false;
     const chunk = this.#queue.shift();
-    if (chunk !== undefined) this.#open(chunk);
+    if (chunk === undefined) return false;
+    this.#open(chunk);
     return true;
   }
 
@@ -206,7 +209,7 @@ export class FrameDecoder {
   #finish(length: number, next: number | undefined): void {
     if (this.#at < length && !this.#eols.takeAfterFrame(next)) return;
     this.#close();
-    if (this.#queue.length > 0) this.#openNext();
+    this.#openNext();
   }
 
   // ---- text

@@ -79,36 +79,36 @@ const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?:[^\ud800-\udbff]|^
  */
 export function escapeHeader(text: string, escapes: Escapes, part: "name" | "value", header: string): string {
   if (!SPECIAL.test(text)) return text;
-  const where = part === "name" ? `the name of header ${JSON.stringify(header)}` : `header ${JSON.stringify(header)}`;
-  if (LONE_SURROGATE.test(text)) throw unencodable(where, "a lone surrogate, which UTF-8 cannot express");
+  if (LONE_SURROGATE.test(text)) throw unencodable(part, header, "a lone surrogate, which UTF-8 cannot express");
   let result = "";
   let from = 0;
   for (let at = 0; at < text.length; at++) {
-    const escaped = escapeOne(text.charCodeAt(at), escapes, part, where);
+    const unit = text.charCodeAt(at);
+    const escaped = escapeOne(unit, escapes, part);
     if (escaped === undefined) continue;
+    if (escaped === "") throw unencodable(part, header, `a ${String(NAMES[unit])}, which cannot be escaped here`);
     result += text.slice(from, at) + escaped;
     from = at + 1;
   }
   return result + text.slice(from);
 }
 
-/** What stands for a character; `undefined`: itself. */
-function escapeOne(unit: number, escapes: Escapes, part: "name" | "value", where: string): string | undefined {
+const NAMES: Readonly<Record<number, string>> = { 0: "NUL", 10: "line feed", 13: "carriage return", 58: "colon" };
+
+/** What stands for a character; `undefined`: itself; `""`: nothing can. */
+function escapeOne(unit: number, escapes: Escapes, part: "name" | "value"): string | undefined {
   const plain = escapes === "none" || escapes === "backslash";
   switch (unit) {
     case 0x00:
-      throw unencodable(where, "a NUL, which STOMP cannot express");
+      return "";
     case 0x0a:
-      if (plain) throw unencodable(where, "a line feed, which cannot be escaped here");
-      return "\\n";
+      return plain ? "" : "\\n";
     case 0x0d:
       // In 1.0 and 1.1 a receiver may take it as half of a line end.
-      if (escapes !== "1.2") throw unencodable(where, "a carriage return, which cannot be escaped here");
-      return "\\r";
+      return escapes === "1.2" ? "\\r" : "";
     case 0x3a:
       if (!plain) return "\\c";
-      if (part === "name") throw unencodable(where, "a colon, which cannot be escaped here");
-      return undefined;
+      return part === "name" ? "" : undefined;
     case 0x5c:
       return escapes === "none" ? undefined : "\\\\";
     default:
@@ -116,6 +116,7 @@ function escapeOne(unit: number, escapes: Escapes, part: "name" | "value", where
   }
 }
 
-function unencodable(where: string, what: string): TypeError {
-  return new TypeError(`${where} has ${what}`);
+function unencodable(part: "name" | "value", header: string, what: string): TypeError {
+  const where = part === "name" ? "the name of header" : "header";
+  return new TypeError(`${where} ${JSON.stringify(header)} has ${what}`);
 }

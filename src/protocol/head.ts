@@ -32,12 +32,12 @@ const SHORTEST_LINE = 3;
 const MOST_OCTETS = 3;
 
 /** Make rules: see {@link HeadRules}. */
-export function headRules(
-  version: Version | undefined,
-  tolerated: Escapes | undefined,
-  strict: boolean,
-  limits: Limits,
-): HeadRules {
+export function headRules({
+  version,
+  tolerated,
+  strict,
+  limits,
+}: Pick<HeadRules, "version" | "tolerated" | "strict" | "limits">): HeadRules {
   return {
     version,
     tolerated,

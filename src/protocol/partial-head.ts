@@ -1,13 +1,12 @@
 /** A head that spans chunks, or that is not of the common kind: collected octet by octet. */
 import { LimitError } from "../errors.js";
-import { textToUtf8, utf8ToText } from "#text";
-import { COMMANDS } from "./command.js";
+import { utf8ToText } from "#text";
 import { commandOf } from "./head.js";
 
 const LF = 0x0a;
 const CR = 0x0d;
 const FIRST_SIZE = 512;
-const LONGEST_COMMAND = Math.max(...Array.from(COMMANDS.keys(), (command) => textToUtf8(command).length)) + 1;
+const LONGEST_COMMAND = "UNSUBSCRIBE\r".length;
 
 /** Collects the octets of a head until its blank line has come. It is used again for the next head. */
 export class PartialHead {

@@ -47,7 +47,7 @@ describe("what is wrong is refused before an octet leaves", () => {
     ["SEND", { a: null }, "", 'header "a" must be a string, a number or a boolean'],
     ["SEND", [[1, "a"]], "", "a header name must be a string that is not empty"],
     ["SEND", { "": "a" }, "", "a header name must be a string that is not empty"],
-    ["SEND", { "a\0": "b" }, "", 'the name of header "a\\u0000" has a NUL, which STOMP cannot express'],
+    ["SEND", { "a\0": "b" }, "", 'the name of header "a\\u0000" has a NUL, which cannot be escaped here'],
     ["ACK", { id: "1" }, "body", "ACK has no body"],
     ["SEND", { "content-length": 2 }, "é!", 'header "content-length" is 2, the body has 3 bytes'],
   ] as const)("%s %o %j", (command, headers, body, message) => {

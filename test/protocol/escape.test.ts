@@ -37,7 +37,7 @@ describe("escaping and its undoing go in one pass", () => {
 
 describe("what cannot be said is refused, without showing it", () => {
   test.each([
-    ["a\0", "1.2", "value", "has a NUL, which STOMP cannot express"],
+    ["a\0", "1.2", "value", "has a NUL, which cannot be escaped here"],
     ["a\r", "1.1", "value", "has a carriage return, which cannot be escaped here"],
     ["a\r", "none", "value", "has a carriage return, which cannot be escaped here"],
     ["a\n", "none", "value", "has a line feed, which cannot be escaped here"],

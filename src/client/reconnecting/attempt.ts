@@ -44,7 +44,10 @@ export async function connectOnce(given: Attempt): Promise<Session> {
   signal.throwIfAborted();
   let peer = target;
   let stage: ConnectStage = "prepare";
-  const late = (): ConnectError => new ConnectError(stage, TIMED_OUT[stage](peer, timeout));
+  const late = (): ConnectError => {
+    const [what, hint] = TIMED_OUT[stage];
+    return new ConnectError(stage, `${what} ${peer} within ${timeout} ms${hint}`);
+  };
   return within({ timeout, signal }, late, async (until) => {
     const connectHeaders = await unlessAborted(until, headers);
     stage = "dial";
@@ -59,10 +62,11 @@ export async function connectOnce(given: Attempt): Promise<Session> {
 
 const IS_IT_STOMP = "is this a STOMP port, with TLS or without?";
 
-const TIMED_OUT: Readonly<Record<ConnectStage, (peer: string, timeout: number) => string>> = {
-  prepare: (_peer, timeout) => `credentials and headers did not come within ${timeout} ms`,
-  dial: (peer, timeout) => `no connection to ${peer} within ${timeout} ms; is it reachable, or is there a firewall?`,
-  handshake: (peer, timeout) => `no CONNECTED from ${peer} within ${timeout} ms; ${IS_IT_STOMP}`,
+/** By stage what did not come in time, and what to ask about that. */
+const TIMED_OUT: Readonly<Record<ConnectStage, readonly [what: string, hint: string]>> = {
+  prepare: ["no credentials or headers for", "; did their function not answer?"],
+  dial: ["no connection to", "; is it reachable, or is there a firewall?"],
+  handshake: ["no CONNECTED from", `; ${IS_IT_STOMP}`],
 };
 
 /** Dial. A dial that ignores its signal is left alone when that aborts, and a transport that it brings later is dropped. */

@@ -90,17 +90,18 @@ export class Supervisor implements EffortHost {
   }
 
   /** Connect, or join what is under way; see {@link BaseClient.connect}. */
-  connect(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error); // whatever the caller aborted with
-    if (this.#state.kind === "connected") return Promise.resolve();
-    if (this.#state.kind === "disconnecting")
-      return Promise.reject(new InvalidStateError("the client is disconnecting"));
+  async connect(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const { kind } = this.#state;
+    if (kind === "connected") return;
+    if (kind === "disconnecting") throw new InvalidStateError("the client is disconnecting");
     const effort = this.#state.effort ?? this.#connect();
-    if (signal === undefined) return effort.promise;
-    const unlisten = onAbort(signal, () => {
-      effort.abort(signal.reason);
-    });
-    return effort.promise.finally(unlisten);
+    const unlisten = signal && onAbort(signal, () => effort.abort(signal.reason));
+    try {
+      await effort.promise;
+    } finally {
+      unlisten?.();
+    }
   }
 
   /** Start a new session; see {@link BaseClient.reconnect}. */

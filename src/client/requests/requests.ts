@@ -114,29 +114,25 @@ export class Requests implements SessionPart {
     });
   }
 
-  #request(destination: string, body: Body = "", options: RequestOptions): Promise<Message> {
-    try {
-      const { ids, options: defaults } = this.#context;
-      const { signal } = options;
-      const timeout = checkTimeout("timeout", options.timeout ?? defaults.receiptTimeout);
-      signal?.throwIfAborted();
-      const headers = sendHeaders(destination, body, options.headers, defaults.propagation, OWN_HEADERS);
-      if (options.replyTo !== undefined) checkDestination(options.replyTo);
-      const name = `request to ${destination}`;
-      const connection = this.#context.connection();
-      if (connection === undefined) throw this.#context.notConnected(name);
-      const replyTo = options.replyTo ?? this.#temporaryQueue(connection.server);
-      const id = ids.next(ids.unique);
-      headers.push(["reply-to", replyTo], ["correlation-id", id]);
-      const contentLength = options.contentLength ?? defaults.contentLength;
-      const reply = this.#pending.begin(id, { name, replyTo, timeout }, { timeout, signal });
-      this.#subscribe(connection, replyTo);
-      const frame: Outgoing = outgoing("SEND", destination, headers, body, contentLength);
-      sent(connection, frame, false).catch((error: unknown) => this.#pending.reject(id, error));
-      return reply;
-    } catch (error) {
-      return Promise.reject(error); // what was thrown above, or the signal's reason, untouched
-    }
+  async #request(destination: string, body: Body = "", options: RequestOptions): Promise<Message> {
+    const { ids, options: defaults } = this.#context;
+    const { signal } = options;
+    const timeout = checkTimeout("timeout", options.timeout ?? defaults.receiptTimeout);
+    signal?.throwIfAborted();
+    const headers = sendHeaders(destination, body, options.headers, defaults.propagation, OWN_HEADERS);
+    if (options.replyTo !== undefined) checkDestination(options.replyTo);
+    const name = `request to ${destination}`;
+    const connection = this.#context.connection();
+    if (connection === undefined) throw this.#context.notConnected(name);
+    const replyTo = options.replyTo ?? this.#temporaryQueue(connection.server);
+    const id = ids.next(ids.unique);
+    headers.push(["reply-to", replyTo], ["correlation-id", id]);
+    const contentLength = options.contentLength ?? defaults.contentLength;
+    const reply = this.#pending.begin(id, { name, replyTo, timeout }, { timeout, signal });
+    this.#subscribe(connection, replyTo);
+    const frame: Outgoing = outgoing("SEND", destination, headers, body, contentLength);
+    sent(connection, frame, false).catch((error: unknown) => this.#pending.reject(id, error));
+    return reply;
   }
 
   /** A MESSAGE came: it is a reply if it came to where replies come, and a request with its `correlation-id` waits. */

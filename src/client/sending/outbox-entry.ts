@@ -1,5 +1,5 @@
 /** A message in the outbox. */
-import { ConnectionLostError, type ReceiptTimeoutError, type StompError } from "../../errors.js";
+import { ConnectionLostError, type ReceiptTimeoutError, type ServerError, type StompError } from "../../errors.js";
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import type { ListNode } from "../../internal/linked-list.js";
 import type { StoredSend } from "../../store.js";
@@ -36,8 +36,8 @@ export interface Entry {
   lates: number;
   /** Whether a session was given up because its receipt did not come. */
   wasGivenUp: boolean;
-  /** How many ERRORs had come in the session when it was sent. */
-  errorsBefore: number;
+  /** The last ERROR that had come when it was sent, and named nothing. */
+  errorBefore: ServerError | undefined;
 }
 
 /** A message that a caller sends. */
@@ -86,6 +86,6 @@ function entryOf(send: StoredSend, wait: EntryWait): Entry {
     wasSent: false,
     lates: 0,
     wasGivenUp: false,
-    errorsBefore: 0,
+    errorBefore: undefined,
   };
 }

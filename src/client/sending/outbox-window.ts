@@ -49,8 +49,7 @@ export class OutboxWindow {
   #draining: Connection | undefined;
   #hasDrained = false;
   #isFilling = false;
-  /** How many ERRORs that named nothing came in this session, and the last of them. */
-  #errors = 0;
+  /** The last ERROR that named nothing in this session. */
   #lastError: ServerError | undefined;
   /** Whether an ERROR named a message in this session. */
   #hasRefused = false;
@@ -73,14 +72,12 @@ export class OutboxWindow {
   established(connection: Connection): void {
     this.#connection = connection;
     this.#draining = undefined;
-    this.#errors = 0;
     this.#lastError = undefined;
     this.#hasRefused = false;
   }
 
   /** An ERROR came that names nothing. */
   serverError(error: ServerError): void {
-    this.#errors++;
     this.#lastError = error;
   }
 
@@ -158,7 +155,7 @@ export class OutboxWindow {
       },
     };
     entry.state = "in-flight";
-    entry.errorsBefore = this.#errors;
+    entry.errorBefore = this.#lastError;
     entry.lates = 0;
     this.#inFlight.add(entry);
     try {
@@ -185,7 +182,7 @@ export class OutboxWindow {
     const { receiptTimeout, reconnect } = this.#options;
     const { id } = entry.wait;
     const error = this.#lastError;
-    if (error === undefined || entry.errorsBefore === this.#errors) {
+    if (error === undefined || error === entry.errorBefore) {
       // What is still being written is not late: a large body takes its time on a slow line.
       entry.lates = connection.isCrowded ? 0 : entry.lates + 1;
       this.#lateness.set(entry, receiptTimeout);

@@ -39,22 +39,18 @@ export class Sender {
   }
 
   /** See {@link BaseClient.sendFrame}. */
-  sendFrame(command: ClientCommand, headers: HeadersInit, body: Body, options: SendFrameOptions): Promise<void> {
-    try {
-      if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
-      if (command === "CONNECT" || command === "STOMP" || command === "DISCONNECT") {
-        throw new InvalidStateError(`${command} is sent by the client itself`);
-      }
-      checkBody(body);
-      const pairs = [...headerPairs(headers)];
-      const receipt = pairs.find(([name, value]) => name === "receipt" && value !== undefined)?.[1];
-      const others = pairs.filter(([name]) => name !== "receipt");
-      const contentLength = options.contentLength ?? this.#context.options.contentLength;
-      const frame = outgoing(command, undefined, others, body, contentLength);
-      return sendNow(this.#context, frame, receipt === undefined ? options : { ...options, receipt: String(receipt) });
-    } catch (error) {
-      return Promise.reject(error);
+  async sendFrame(command: ClientCommand, headers: HeadersInit, body: Body, options: SendFrameOptions): Promise<void> {
+    if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
+    if (command === "CONNECT" || command === "STOMP" || command === "DISCONNECT") {
+      throw new InvalidStateError(`${command} is sent by the client itself`);
     }
+    checkBody(body);
+    const pairs = [...headerPairs(headers)];
+    const receipt = pairs.find(([name, value]) => name === "receipt" && value !== undefined)?.[1];
+    const others = pairs.filter(([name]) => name !== "receipt");
+    const contentLength = options.contentLength ?? this.#context.options.contentLength;
+    const frame = outgoing(command, undefined, others, body, contentLength);
+    return sendNow(this.#context, frame, receipt === undefined ? options : { ...options, receipt: String(receipt) });
   }
 
   #keep(destination: string, pairs: Pairs, body: Body, contentLength: boolean, options: SendOptions): Promise<void> {

@@ -175,7 +175,7 @@ describe("credentials", () => {
     const error = await connecting;
     expect(error).toMatchObject({
       stage: "prepare",
-      message: "credentials and headers did not come within 500 ms",
+      message: "no credentials or headers for the broker within 500 ms; did their function not answer?",
     });
     expect(signal?.reason).toBe(error);
     expect(broker.dialled).toBe(0);

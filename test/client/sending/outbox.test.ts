@@ -279,7 +279,7 @@ describe("a message that the broker refuses", () => {
     [{ receipt: "" }, "receipt must be true or an id that is not empty"],
     [{ timeout: 0 }, "timeout must be a positive number of ms, not 0"],
     [{ headers: { "content-length": 5 } }, 'header "content-length" is 5, the body has 1 bytes'],
-    [{ headers: { a: "\0" } }, 'header "a" has a NUL, which STOMP cannot express'],
+    [{ headers: { a: "\0" } }, 'header "a" has a NUL, which cannot be escaped here'],
   ])("because of wrong arguments never goes out: %o", async (options, message) => {
     const kept = await keeping({}, { receipts: true });
     const error = await failure(kept.client.send("/queue/a", "x", options as never));

@@ -90,7 +90,7 @@ describe("send", () => {
     ["/a", "x", { headers: { destination: "/b" } }, 'header "destination" of SEND is an argument of its own'],
     ["/a", "x", { headers: { receipt: "r" } }, 'header "receipt" of SEND is an argument of its own'],
     ["/a", "x", { headers: { a: {} } }, 'header "a" must be a string, a number or a boolean'],
-    ["/a", "x", { headers: { a: "\0" } }, 'header "a" has a NUL, which STOMP cannot express'],
+    ["/a", "x", { headers: { a: "\0" } }, 'header "a" has a NUL, which cannot be escaped here'],
     ["/a", "x", { headers: { "": "b" } }, "a header name must be a string that is not empty"],
     ["/a", "x", { receipt: "" }, "receipt must be true or an id that is not empty"],
     ["/a", "x", { receipt: true, timeout: 0 }, "timeout must be a positive number of ms, not 0"],
