@@ -12,8 +12,8 @@ export interface ToleratedEscapes {
 
 /** A kind of broker. */
 export interface BrokerKind {
-  /** What its `server` header looks like. */
-  readonly server: RegExp;
+  /** What its `server` header begins with. */
+  readonly server: string;
   /** How it escapes against the specification, by version. */
   readonly escapes: Readonly<Partial<Record<Version, ToleratedEscapes>>>;
   /** The headers of SUBSCRIBE that ask it for at most this many unacknowledged messages; `Infinity`: for no bound. */
@@ -45,7 +45,7 @@ const windowSize = (count: number): readonly [string, number] => [
  * say it in 1.0: without a header of its own it would take `activemq.prefetchSize` for bytes, and send one message at a time.
  */
 const UNKNOWN: BrokerKind = {
-  server: /(?:)/,
+  server: "",
   escapes: {},
   prefetch: (count) => [prefetchCount(count), prefetchSize(count), windowSize(count)],
   replyQueues: "unknown",
@@ -53,7 +53,7 @@ const UNKNOWN: BrokerKind = {
 
 const KINDS: readonly BrokerKind[] = [
   {
-    server: /^RabbitMQ\//,
+    server: "RabbitMQ/",
     escapes: {
       // RabbitMQ (3.10 to 4.3 at least) escapes all four characters, and undoes all escapes, in every version.
       "1.1": { reading: "1.2" },
@@ -64,23 +64,23 @@ const KINDS: readonly BrokerKind[] = [
     replyQueues: "made",
   },
   {
-    server: /^ActiveMQ\//,
+    server: "ActiveMQ/",
     escapes: {},
     prefetch: (count) => [prefetchSize(count)],
     replyQueues: "subscribed",
   },
   {
-    server: /^ActiveMQ-Artemis\//,
+    server: "ActiveMQ-Artemis/",
     escapes: {},
     prefetch: (count) => [windowSize(count)],
     // It makes a queue of any name, and removes it with its subscription.
     replyQueues: "subscribed",
   },
   // The in-memory broker.
-  { ...UNKNOWN, server: /^stompede$/, replyQueues: "made" },
+  { ...UNKNOWN, server: "stompede", replyQueues: "made" },
 ];
 
 /** The kind of a broker. `server`: its header in CONNECTED, as in `RabbitMQ/3.10.8`. */
 export function brokerKindOf(server: string | undefined): BrokerKind {
-  return (server !== undefined && KINDS.find((kind) => kind.server.test(server))) || UNKNOWN;
+  return (server !== undefined && KINDS.find((kind) => server.startsWith(kind.server))) || UNKNOWN;
 }

@@ -169,7 +169,7 @@ export class Connection implements IntakeHost, HeartBeatHost {
 
   /** A receipt will not come, or is not waited for any longer: whoever waits for it gets `reason`. */
   abandonReceipt(id: string, reason: unknown): void {
-    this.#receipts.refuse(id, reason);
+    this.#receipts.reject(id, reason);
   }
 
   /** Whether the peer is held back: then its silence is our doing. */
@@ -280,7 +280,7 @@ export class Connection implements IntakeHost, HeartBeatHost {
         this.#owner.message(frame, this);
         break;
       case "RECEIPT":
-        this.#receipts.settle(frame.headers.get("receipt-id") ?? "");
+        this.#receipts.resolve(frame.headers.get("receipt-id") ?? "", undefined);
         break;
       case "ERROR":
         counters.errorsReceived++;
@@ -311,7 +311,7 @@ export class Connection implements IntakeHost, HeartBeatHost {
       this.#end(error);
       return;
     }
-    if (error.receiptId !== undefined && this.#receipts.refuse(error.receiptId, error)) return;
+    if (error.receiptId !== undefined && this.#receipts.reject(error.receiptId, error)) return;
     this.#lastError = { error, at: performance.now() };
     if (!this.#owner.serverError(error)) this.#environment.status.tell({ type: "server-error", error });
   }

@@ -15,15 +15,14 @@ interface Pending {
  * Receipts by id. Each ends in one of: its RECEIPT, an ERROR that names it, its time-out, its signal, or the end of the
  * connection. A RECEIPT settles no other receipt, because brokers send them in any order.
  */
-export class Receipts {
-  readonly #waits: Waits<void, Pending>;
+export class Receipts extends Waits<void, Pending> {
   /** How many are not optional, and who waits for there to be none. */
   #required = 0;
   #whenComplete: Deferred<void> | undefined;
 
   /** `changed` is called when the first receipt is waited for, and when the last one has ended. */
   constructor(changed: () => void) {
-    this.#waits = new Waits({
+    super({
       expired: (id, { frame, timeout }) => noReceipt(frame, id, timeout),
       ended: ({ isOptional }) => {
         if (isOptional || --this.#required > 0) return;
@@ -34,40 +33,15 @@ export class Receipts {
     });
   }
 
-  /** How many are waited for. */
-  get size(): number {
-    return this.#waits.size;
-  }
-
-  /** Whether `id` is waited for. */
-  has(id: string): boolean {
-    return this.#waits.has(id);
-  }
-
   /** Wait for the receipt of a frame. `isOptional`: {@link Receipts.whenComplete} does not wait for it. */
   wait(id: string, frame: Outgoing, limits: WaitLimits, isOptional = false, waiter?: Deferred<void>): Promise<void> {
     if (!isOptional) this.#required++;
-    return this.#waits.begin(id, { frame, timeout: limits.timeout, isOptional }, limits, waiter);
-  }
-
-  /** The RECEIPT came. */
-  settle(id: string): void {
-    this.#waits.resolve(id, undefined);
-  }
-
-  /** An ERROR names the receipt, or it is known that it will not come. Returns whether anyone waited for it. */
-  refuse(id: string, error: unknown): boolean {
-    return this.#waits.reject(id, error);
-  }
-
-  /** The frame was not sent: nobody waits. */
-  forget(id: string): void {
-    this.#waits.forget(id);
+    return this.begin(id, { frame, timeout: limits.timeout, isOptional }, limits, waiter);
   }
 
   /** The connection has ended: no receipt will come. */
   lose(reason: StompError): void {
-    this.#waits.rejectEach(({ frame }) => {
+    this.rejectEach(({ frame }) => {
       const message = `connection lost before the receipt of ${nameOf(frame)}: ${reason.message}`;
       return new ConnectionLostError(message, "unknown", { cause: reason });
     });
