@@ -50,16 +50,6 @@ interface LikeEvent {
   readonly error?: unknown;
 }
 
-/** Give a socket with the interface of browsers the interface of platforms. `peer` and `advise` are for error messages. */
-export function wrapWebSocket(
-  socket: WebSocketLike,
-  peer: string,
-  events: PlatformEvents,
-  advise?: DialAdvice,
-): PlatformSocket {
-  return new LikeSocket(socket, peer, events, advise);
-}
-
 /** Make the error of a socket that could not even be made: a page served over https may not open a ws: URL. */
 export function constructionError(peer: string, cause: unknown): ConnectError {
   // Not in the platform's words: browsers name the URL in it, with its query.
@@ -71,7 +61,8 @@ export function constructionError(peer: string, cause: unknown): ConnectError {
   );
 }
 
-class LikeSocket implements PlatformSocket {
+/** Gives a socket with the interface of browsers the interface of platforms. */
+export class LikeSocket implements PlatformSocket {
   readonly #socket: WebSocketLike;
   readonly #peer: string;
   readonly #events: PlatformEvents;
@@ -82,7 +73,8 @@ class LikeSocket implements PlatformSocket {
   #drained: Deferred<void> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: WebSocketLike, peer: string, events: PlatformEvents, advise: DialAdvice | undefined) {
+  /** `peer` and `advise` are for error messages. */
+  constructor(socket: WebSocketLike, peer: string, events: PlatformEvents, advise?: DialAdvice) {
     this.#socket = socket;
     this.#advise = advise;
     this.#peer = peer;

@@ -1,7 +1,7 @@
 /** WebSockets by way of isomorphic-ws, whose browser variant goes into the single browser file. */
 import WebSocketOfPlatform from "isomorphic-ws";
 import { openError } from "../internal/dial-error.js";
-import { constructionError, type WebSocketLike, wrapWebSocket } from "./websocket-like.js";
+import { LikeSocket, constructionError, type WebSocketLike } from "./websocket-like.js";
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
@@ -21,7 +21,7 @@ export function openWebSocket(
     throw openError(peer, "this platform has no WebSocket; give the option factory");
   }
   try {
-    return wrapWebSocket(new constructor(url, [...protocols]), peer, events);
+    return new LikeSocket(new constructor(url, [...protocols]), peer, events);
   } catch (cause) {
     throw constructionError(peer, cause);
   }

@@ -1,6 +1,6 @@
 /** WebSockets where they are native: browsers, Deno, Bun, workers. */
 import { type DialAdvice, openError } from "../internal/dial-error.js";
-import { constructionError, wrapWebSocket } from "./websocket-like.js";
+import { LikeSocket, constructionError } from "./websocket-like.js";
 import type { WebSocketOptions, WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 
@@ -33,7 +33,7 @@ export function openWebSocket(
     throw openError(peer, "this platform has no WebSocket; give the option factory");
   }
   try {
-    return wrapWebSocket(new constructor(url, [...protocols]), peer, events);
+    return new LikeSocket(new constructor(url, [...protocols]), peer, events);
   } catch (cause) {
     throw constructionError(peer, cause);
   }

@@ -6,7 +6,7 @@ import { onAbort } from "../internal/on-abort.js";
 import type { Dial, Transport } from "../transport.js";
 import { nulSafe } from "./websocket-nul-safe.js";
 import { subprotocolError } from "./websocket-errors.js";
-import { type WebSocketLike, wrapWebSocket } from "./websocket-like.js";
+import { LikeSocket, type WebSocketLike } from "./websocket-like.js";
 import { readWebSocketRequest, type WebSocketOptions, type WebSocketRequest } from "./websocket-options.js";
 import type { PlatformEvents, PlatformSocket } from "./websocket-platform.js";
 import { WebSocketTransport } from "./websocket-transport.js";
@@ -28,7 +28,7 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Di
   const open: Opener =
     factory === undefined
       ? (events) => openWebSocket(request, prepared, events)
-      : (events) => wrapWebSocket(made(factory, request), request.peer, events, adviceOn);
+      : (events) => new LikeSocket(made(factory, request), request.peer, events, adviceOn);
   if (options.cutsAtNul !== true) return (signal) => dial(open, request, signal);
   return async (signal) => nulSafe(await dial(open, request, signal));
 }

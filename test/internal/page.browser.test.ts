@@ -75,7 +75,7 @@ describe("a timer of a page", () => {
   });
 
   test("fires without a worker when a policy forbids it, and does not try again", async () => {
-    const forbidden = vi.fn(() => {
+    const forbidden = vi.fn(function forbid() {
       throw new DOMException("blob: is forbidden", "SecurityError");
     });
     vi.stubGlobal("Worker", forbidden);

@@ -3,7 +3,7 @@ import { ConnectionLostError, type ReceiptTimeoutError, type ServerError, type S
 import { type Deferred, deferred } from "../../internal/deferred.js";
 import type { ListNode } from "../../internal/linked-list.js";
 import type { StoredSend } from "../../store.js";
-import { type Outgoing, type Pairs, nameOf, noReceipt } from "../connection/outgoing.js";
+import { type Outgoing, type Pairs, nameOf, noReceipt, outgoing } from "../connection/outgoing.js";
 
 /** How long, and until which signal, a message is tried. */
 export interface EntryWait {
@@ -42,19 +42,19 @@ export interface Entry {
 
 /** A message that a caller sends. */
 export function sentEntry(send: StoredSend, wait: EntryWait): Entry {
-  return { ...entryOf(send, wait), waiter: deferred<void>() };
+  return entryOf(send, wait, deferred<void>());
 }
 
 /** A message that a store kept, which may have been sent before. `receipt`: the id of its receipt. */
 export function keptEntry(send: StoredSend, receipt: string): Entry {
   const wait = { id: receipt, timeout: Infinity, signal: undefined };
-  return { ...entryOf(send, wait), isKept: true, wasSent: true };
+  return entryOf(send, wait, undefined);
 }
 
 /** The SEND of a message; its receipt is yet to be added. */
 export function frameOf({ send: { destination, headers, body, contentLength } }: Entry): Outgoing {
   const pairs: Pairs = [["destination", destination], ...headers];
-  return { command: "SEND", headers: pairs, body, contentLength, ownsBody: true, about: destination };
+  return { ...outgoing("SEND", destination, pairs, body, contentLength), ownsBody: true };
 }
 
 /** The error of a message whose time is over. */
@@ -73,17 +73,19 @@ export function lostError(entry: Entry, isDurable: boolean, reason: StompError |
   return new ConnectionLostError(`${nameOf(frameOf(entry))} was not confirmed: ${why}`, outcome, { cause: reason });
 }
 
-function entryOf(send: StoredSend, wait: EntryWait): Entry {
+/** Without a `waiter` it comes from the store. */
+function entryOf(send: StoredSend, wait: EntryWait, waiter: Deferred<void> | undefined): Entry {
+  const isKept = waiter === undefined;
   return {
     send,
     wait,
     size: send.body.length,
-    waiter: undefined,
+    waiter,
     state: "waiting",
     place: undefined,
-    isKept: false,
+    isKept,
     keeping: undefined,
-    wasSent: false,
+    wasSent: isKept,
     lates: 0,
     wasGivenUp: false,
     errorBefore: undefined,

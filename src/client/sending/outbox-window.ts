@@ -105,26 +105,22 @@ export class OutboxWindow {
     if (this.#isFilling) return; // the answer came while a message was sent: the loop below goes on
     this.#isFilling = true;
     try {
-      this.#fill();
+      while (this.#sendNext());
     } finally {
       this.#isFilling = false;
     }
   }
 
-  #fill(): void {
-    for (;;) {
-      const connection = this.#connection;
-      const most = this.#suspects.size > 0 ? 1 : this.#options.outbox.inFlight;
-      if (connection?.isOpen !== true || this.#inFlight.size >= most) return;
-      const { isDone, isOnTrial } = this.#start;
-      if (!isDone) return;
-      // Either a subscription or a message may end the session, never both: otherwise both would be blamed.
-      if (this.#suspects.size > 0 && isOnTrial) return;
-      if (this.#mustDrain(connection)) return;
-      const entry = this.#host.take();
-      if (entry === undefined) return;
-      this.#send(connection, entry);
-    }
+  /** Returns whether there may be more to send. */
+  #sendNext(): boolean {
+    const connection = this.#connection;
+    const most = this.#suspects.size > 0 ? 1 : this.#options.outbox.inFlight;
+    if (connection?.isOpen !== true || this.#inFlight.size >= most || !this.#start.isDone) return false;
+    // Either a subscription or a message may end the session, never both: otherwise both would be blamed.
+    if ((this.#suspects.size > 0 && this.#start.isOnTrial) || this.#mustDrain(connection)) return false;
+    const entry = this.#host.take();
+    if (entry !== undefined) this.#send(connection, entry);
+    return entry !== undefined;
   }
 
   /** Whether the transport must write first. A message that has failed leaves the window, but its bytes are still in the transport. */
