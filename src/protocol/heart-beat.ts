@@ -21,7 +21,9 @@ const HEADER = /^([0-9]{1,12}),([0-9]{1,12})$/;
  */
 export function heartBeatHeader({ outgoing, incoming }: HeartBeat): string {
   const text = `${outgoing},${incoming}`;
-  if (!HEADER.test(text)) throw new RangeError(`heart-beats are whole numbers of ms up to 999999999999, not ${text}`);
+  // The sum: of text, in JavaScript, it is none.
+  if (!HEADER.test(text) || !Number.isInteger(outgoing + incoming))
+    throw new RangeError(`heart-beats are whole numbers of ms up to 999999999999, not ${text}`);
   return text;
 }
 

@@ -313,7 +313,7 @@ export class Connection implements IntakeHost, HeartBeatHost {
     }
     if (error.receiptId !== undefined && this.#receipts.reject(error.receiptId, error)) return;
     this.#lastError = { error, at: performance.now() };
-    if (!this.#owner.serverError(error)) this.#environment.status.tell({ type: "server-error", error });
+    if (!this.#owner.serverError(error)) this.#environment.status.tellOrWarn({ type: "server-error", error });
   }
 
   /** The transport has ended. */

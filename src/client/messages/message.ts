@@ -42,7 +42,7 @@ export interface RareFacts {
   /** The receipt of the frame that settled it, if that was asked for. */
   readonly confirmed?: Promise<boolean> | undefined;
   /** Aborts when it is released, if it was asked for. */
-  readonly abort?: AbortController;
+  readonly abort?: AbortController | undefined;
 }
 
 const NONE: RareFacts = {};

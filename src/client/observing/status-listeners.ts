@@ -45,7 +45,7 @@ export class StatusListeners {
   }
 
   /** Report what a peer sent. Without a listener it is a warning: a peer must not end the process. */
-  tellOrWarn(status: Status, warning: string): void {
+  tellOrWarn(status: Status, warning = "the broker sent an ERROR that no call waits for"): void {
     if (this.areThere) this.tell(status);
     else this.#warnings.warn(status.type, warning);
   }

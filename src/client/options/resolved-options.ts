@@ -140,7 +140,8 @@ function resolvePropagation(propagation: Propagation = {}): Propagation {
   return propagation;
 }
 
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+/** @throws TypeError for a value that is not among those that are allowed. */
+export function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   throw new TypeError(
     `${name} must be ${allowed.map((one) => JSON.stringify(one)).join(" or ")}, not ${JSON.stringify(value)}`,

@@ -155,8 +155,7 @@ export class Requests implements SessionPart {
     if (ended !== undefined) {
       // Where nobody waits for a reply there is nobody else to tell.
       if (!this.#refused(ended, error)) {
-        const what = "the broker does not accept a subscription to replies";
-        this.#context.status.tellOrWarn({ type: "server-error", error }, what);
+        this.#context.status.tellOrWarn({ type: "server-error", error });
       }
       return true;
     }

@@ -49,8 +49,9 @@ const NOTHING: Covered = { upTo: 0, nackFrom: Infinity, nackTo: 0, nackRuns: 0, 
 const TRUE = Promise.resolve(true);
 const FALSE = Promise.resolve(false);
 
-function released({ messageId }: Message<unknown>): InvalidStateError {
-  return new InvalidStateError(`message ${messageId} was released: the broker delivers it again`);
+/** The error that says of a message why something cannot be done with it. */
+function impossible({ messageId }: Message<unknown>, why = "was released: the broker delivers it again"): Error {
+  return new InvalidStateError(`message ${messageId} ${why}`);
 }
 
 /** Headers of ACK and NACK that are made from the message and the options. */
@@ -98,7 +99,7 @@ export class SessionDelivery implements Delivery {
 
   /** Whether transactions that have not ended settle messages: their ACKs count only if the subscription lives until then. */
   get isTentative(): boolean {
-    return this.#tentative > 0;
+    return this.#isLive && this.#tentative > 0;
   }
 
   decode(message: Message<unknown>): void {
@@ -119,11 +120,10 @@ export class SessionDelivery implements Delivery {
   release(reason: Error | undefined): void {
     if (!this.#isLive || this.#terms.ack === "auto") return;
     this.#isLive = false;
-    this.#tentative = 0;
     if (this.#open !== undefined) this.#covered = this.#open.before;
     this.#open = undefined;
     for (const message of this.#signalled) {
-      if (!this.isSettled(message)) message.rare.abort?.abort(reason ?? released(message));
+      if (!this.isSettled(message)) message.rare.abort?.abort(reason ?? impossible(message));
     }
     this.#signalled.clear();
     this.#changed();
@@ -144,7 +144,7 @@ export class SessionDelivery implements Delivery {
       message.rare = { ...message.rare, abort };
       if (!this.isDone(message)) {
         if (this.#terms.ack !== "auto") this.#signalled.add(message);
-      } else if (!this.isSettled(message)) abort.abort(released(message));
+      } else if (!this.isSettled(message)) abort.abort(impossible(message));
     }
     return abort.signal;
   }
@@ -162,9 +162,7 @@ export class SessionDelivery implements Delivery {
       const openIn = this.#openIn(message);
       // It would be settled twice when that transaction is committed.
       if (openIn !== undefined && openIn !== options.transaction) {
-        throw new InvalidStateError(
-          `message ${message.messageId} is settled in transaction ${openIn}, or after one that is: that must end first`,
-        );
+        throw impossible(message, `is settled in transaction ${openIn}, or after one that is: that must end first`);
       }
       const was = this.#settledBy(message);
       if (was !== undefined) return this.#again(command, was, message, options);
@@ -175,11 +173,11 @@ export class SessionDelivery implements Delivery {
       }
       const isTentative = session !== undefined;
       if (!this.#isLive || !this.connection.isOpen) {
-        if (isTentative) throw released(message);
+        if (isTentative) throw impossible(message);
         return FALSE;
       }
       if (isTentative && session !== this.connection) {
-        throw new InvalidStateError(`message ${message.messageId} and the transaction are not of the same session`);
+        throw impossible(message, "and the transaction are not of the same session");
       }
       if (command === "NACK" && this.connection.version === "1.0") {
         throw new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0");
@@ -194,10 +192,10 @@ export class SessionDelivery implements Delivery {
     if (message.state !== "tentative" || !this.#isLive) return;
     this.#move(message, isCommitted ? "commit" : "abort");
     this.#tentative--;
-    message.rare = { ...message.rare, openIn: undefined };
+    const { abort, confirmed } = message.rare;
+    message.rare = isCommitted ? { abort, confirmed } : { abort };
     if (!isCommitted) {
       message.settledBy = undefined;
-      message.rare = { ...message.rare, confirmed: undefined };
       this.#unsettled++;
       if (this.#open !== undefined) this.#covered = this.#open.before;
     }
@@ -242,16 +240,13 @@ export class SessionDelivery implements Delivery {
   ): Promise<boolean> {
     const own = message.settledBy !== undefined;
     if (was !== command) {
-      const how = own ? `, by ${was}` : ", together with a later one";
-      throw new InvalidStateError(`message ${message.messageId} was settled before${how}`);
+      throw impossible(message, `was settled before, ${own ? `by ${was}` : "together with a later one"}`);
     }
     if (receipt === undefined || receipt === false) return TRUE;
     const { confirmed } = this.#covered;
     const later = !own && this.#placeOf(message) <= (confirmed?.upTo ?? 0) ? confirmed?.done : undefined;
     const done = message.rare.confirmed ?? later;
-    if (done === undefined) {
-      throw new InvalidStateError(`message ${message.messageId} was settled before, without a receipt`);
-    }
+    if (done === undefined) throw impossible(message, "was settled before, without a receipt");
     return done;
   }
 
@@ -267,12 +262,14 @@ export class SessionDelivery implements Delivery {
     if (message.state === "handed-out") this.#unsettled--;
     this.#move(message, isTentative ? "settleTentatively" : "settle");
     message.settledBy = command;
-    const confirmed = options.receipt === undefined || options.receipt === false ? undefined : done;
-    if (confirmed !== undefined) message.rare = { ...message.rare, confirmed };
+    const { receipt, transaction } = options;
+    const confirmed = receipt === undefined || receipt === false ? undefined : done;
+    if (confirmed !== undefined || isTentative) {
+      message.rare = { ...message.rare, confirmed, openIn: isTentative ? transaction : undefined };
+    }
     if (isTentative) {
       this.#tentative++;
-      message.rare = { ...message.rare, openIn: options.transaction };
-      if (ack === "client") this.#open ??= { transaction: options.transaction, before: this.#covered };
+      if (ack === "client") this.#open ??= { transaction, before: this.#covered };
     }
     if (ack === "client") this.#cover(command, this.#placeOf(message), confirmed);
     this.#forgetSignals(message);

@@ -202,14 +202,12 @@ export class Subscription<T = undefined>
     return this.#whenIdle.promise;
   }
 
-  /**
-   * For the client: whether UNSUBSCRIBE must wait: for handlers that work on messages to be acknowledged, or for a transaction that has
-   * acknowledged some. @internal
-   */
+  /** For the client: whether UNSUBSCRIBE must wait for handlers, or for a transaction, to settle messages. @internal */
   get mustDrain(): boolean {
     // What a lost session delivered cannot be acknowledged.
-    if (this.ack === "auto" || this.#delivery?.isLive !== true) return false;
-    return (this.terms.handler !== undefined && this.isBusy) || this.#delivery.isTentative;
+    const delivery = this.#delivery;
+    if (this.ack === "auto" || delivery?.isLive !== true) return false;
+    return (this.terms.handler !== undefined && this.isBusy) || delivery.isTentative;
   }
 
   /** For the client: no more messages will come. @internal */
@@ -239,7 +237,7 @@ export class Subscription<T = undefined>
   toReader(message: Message<T>): void {
     this.#read(message);
     this.#readers.shift()?.resolve({ done: false, value: message });
-    if (this.ack !== "auto") this.#checkPrefetch(); // another reader may wait
+    this.#checkIdle(); // another reader may wait
   }
 
   /** For its handling: a message is done. `mayTakeMore`: there may be room for another one. @internal */
@@ -343,9 +341,8 @@ function tooSlow(
   const { buffer } = terms;
   return new SlowConsumerError(
     `subscription ${id} to ${destination} has ${length} unread messages of ${bytes} bytes and gets another of ${next.frame.bodySize}, ` +
-      `its buffer takes ${buffer.messages} of ${buffer.bytes} bytes; ` +
-      (ack === "auto"
-        ? 'read faster, use the ack mode "client-individual", in which the broker sends only `prefetch` messages ahead, or allow a larger buffer'
-        : "read faster, ask the broker for fewer at a time (the option prefetch), or allow a larger buffer"),
+      `its buffer takes ${buffer.messages} of ${buffer.bytes} bytes; read faster, ` +
+      (ack === "auto" ? 'use the ack mode "client-individual", which bounds what comes ahead,' : "lower prefetch,") +
+      " or allow a larger buffer",
   );
 }

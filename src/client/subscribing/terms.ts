@@ -1,11 +1,12 @@
 /** What a subscription is to be: a caller's arguments, checked, with every default filled in. */
-import { type HeadersInit, hasHeader } from "../../protocol/index.js";
+import { checkAtLeast } from "../../internal/checks.js";
+import type { HeadersInit } from "../../protocol/index.js";
 import { type ValueDecoder, checkCodec } from "../messages/codec.js";
 import type { Ids } from "../connection/environment.js";
-import { copyOf } from "../connection/outgoing.js";
+import { type Pairs, addHeaders, copyOf } from "../connection/outgoing.js";
 import type { AckMode } from "../messages/message.js";
 import type { BufferLimits, SlowPolicy } from "../options/options.js";
-import { type ResolvedOptions, checkSlowPolicy, resolveBuffer } from "../options/resolved-options.js";
+import { type ResolvedOptions, checkSlowPolicy, oneOf, resolveBuffer } from "../options/resolved-options.js";
 import type { InvalidPolicy, MessageHandler, SubscribeOptions, TypedSubscribeOptions } from "./subscribe-options.js";
 
 /** What makes a subscription what it is. */
@@ -43,18 +44,15 @@ export function termsOf<T>(
   ids: Ids,
 ): SubscriptionTerms<T> {
   const { ack = "auto", concurrency = 1, codec, invalid = "nack" } = options;
-  if (ack !== "auto" && ack !== "client" && ack !== "client-individual") {
-    throw new TypeError(`ack must be "auto", "client" or "client-individual", not ${JSON.stringify(ack)}`);
-  }
+  oneOf("ack", ack, ["auto", "client", "client-individual"]);
   // Copies: they are sent again in each session, and with each NACK.
-  const headers = copyOf(options.headers ?? {});
-  const nackHeaders = options.nackHeaders === undefined ? undefined : { ...options.nackHeaders };
-  for (const name of OWN_HEADERS) {
-    if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of SUBSCRIBE is an argument of its own`);
-  }
-  if (!(concurrency >= 1)) throw new RangeError(`concurrency must be at least 1, not ${String(concurrency)}`);
+  const headers: Pairs = [];
+  addHeaders(headers, copyOf(options.headers ?? {}), "SUBSCRIBE", OWN_HEADERS);
+  const nackHeaders = options.nackHeaders && { ...options.nackHeaders };
+  checkAtLeast("concurrency", 1, concurrency);
   const buffer = resolveBuffer(options.buffer ?? {}, defaults.buffer);
-  const prefetch = options.prefetch ?? (ack === "auto" ? undefined : Math.min(PREFETCH[ack], buffer.messages));
+  const most = ack === "auto" ? undefined : Math.min(PREFETCH[ack], Math.floor(buffer.messages));
+  const { prefetch = most } = options;
   if (prefetch !== undefined && prefetch !== Infinity && !(Number.isSafeInteger(prefetch) && prefetch >= 1)) {
     throw new RangeError(`prefetch must be a whole number, 1 or more, or Infinity, not ${String(prefetch)}`);
   }
@@ -64,9 +62,7 @@ export function termsOf<T>(
   if (codec !== undefined) checkCodec(codec, "decode");
   const whenSlow = checkSlowPolicy(options.whenSlow ?? (ack === "auto" ? defaults.whenSlow : "fail"));
   if (whenSlow === "drop-oldest" && ack !== "auto") {
-    throw new TypeError(
-      `whenSlow "drop-oldest" is for the ack mode "auto": what is dropped would never be acknowledged`,
-    );
+    throw new TypeError('whenSlow "drop-oldest" is for the ack mode "auto"');
   }
   const id = ids.next("s", options.id);
   return {

@@ -124,7 +124,7 @@ describe("subscribe", () => {
 
   test.each([
     ["", {}, "destination must be a string that is not empty"],
-    ["/a", { ack: "sometimes" }, 'ack must be "auto", "client" or "client-individual", not "sometimes"'],
+    ["/a", { ack: "sometimes" }, 'ack must be "auto" or "client" or "client-individual", not "sometimes"'],
     ["/a", { id: "" }, "id must be a string that is not empty"],
     ["/a", { concurrency: 0 }, "concurrency must be at least 1, not 0"],
     ["/a", { headers: { id: "x" } }, 'header "id" of SUBSCRIBE is an argument of its own'],

@@ -49,7 +49,7 @@ describe("a subscription that is not read", () => {
     expect(error).toMatchObject({
       message:
         `subscription ${subscription.id} to /queue/a has 20 unread messages of 30 bytes and gets another of 2, its buffer takes 20 of 67108864 bytes; ` +
-        'read faster, use the ack mode "client-individual", in which the broker sends only `prefetch` messages ahead, or allow a larger buffer',
+        'read faster, use the ack mode "client-individual", which bounds what comes ahead, or allow a larger buffer',
     });
     expect(other.isLive).toBe(true);
     expect(client.state).toBe("connected");
