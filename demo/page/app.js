@@ -33,6 +33,8 @@ client.onStatus((status) => {
       tell(`${status.error.message}; attempt ${status.attempt} follows in ${(status.delay / 1000).toFixed(1)} s`);
       break;
     case "invalid-message":
+      tell(`A message of ${status.destination} is not what it should be: ${status.error}`);
+      break;
     case "server-error":
       tell(`The broker says: ${status.error.message} ${status.error.details}`);
       break;
