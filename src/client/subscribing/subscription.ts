@@ -290,8 +290,11 @@ export class Subscription<T = undefined>
   }
 
   #isWanted(): boolean {
-    if (this.#handling.running >= this.#concurrency || !this.#mayHandOut()) return false;
-    return this.terms.handler !== undefined || this.#readers.length > 0;
+    return this.#handling.running < this.#concurrency && this.#isAwaited();
+  }
+
+  #isAwaited(): boolean {
+    return this.#mayHandOut() && (this.terms.handler !== undefined || this.#readers.length > 0);
   }
 
   #mayHandOut(): boolean {
@@ -312,8 +315,8 @@ export class Subscription<T = undefined>
   /** A message more is waited for, but the broker sends none before something is settled: say so, once. */
   #checkPrefetch(): void {
     const { prefetch = Infinity } = this.terms;
-    const isUsedUp = (this.#delivery?.outstanding ?? 0) >= prefetch && !this.isBusy && this.#isWanted();
-    if (isUsedUp === this.#isUsedUp) return;
+    const isUsedUp = (this.#delivery?.outstanding ?? 0) >= prefetch && this.#isAwaited();
+    if (isUsedUp && (this.#isUsedUp || this.isBusy || this.unread > 0)) return; // there is something to do yet
     this.#isUsedUp = isUsedUp;
     const { id, destination } = this;
     if (isUsedUp) this.#context.status.tell({ type: "prefetch-used-up", subscription: id, destination, prefetch });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Message } from "../../../src/client/messages/message.js";
 import type { Status } from "../../../src/client/observing/status.js";
 import { deferred } from "../../../src/internal/deferred.js";
 import { brokerKindOf } from "../../../src/protocol/broker-kinds.js";
@@ -190,6 +191,43 @@ describe("prefetch", () => {
     broker.message(subscription.id, "2");
     await settled();
     expect(told).toEqual(["invalid-message", "invalid-message", "prefetch-used-up"]);
+    await client.disconnect();
+  });
+
+  test.each([true, false])(
+    "that is used up is told once if a broker sends more all the same, codec with a promise: %s",
+    async (isAsync) => {
+      const { broker, client } = await connected();
+      const told: string[] = [];
+      client.onStatus(({ type }) => told.push(type));
+      const decode = (): Promise<never> => {
+        const error = new Error("not valid");
+        if (isAsync) return Promise.reject(error);
+        throw error;
+      };
+      const options = { ack: "client-individual", prefetch: 1, codec: { decode }, invalid: () => undefined } as const;
+      const subscription = await client.subscribe("/queue/a", () => undefined, options);
+      for (const text of ["1", "2", "3"]) broker.message(subscription.id, text);
+      await settled();
+      expect(told.filter((type) => type === "prefetch-used-up")).toHaveLength(1); // nothing was settled meanwhile
+      await client.disconnect();
+    },
+  );
+
+  test("is not used up for a reader that gets an unread message in a moment", async () => {
+    const { broker, client } = await connected();
+    const told: string[] = [];
+    client.onStatus(({ type }) => told.push(type));
+    const slow = deferred<string>();
+    const codec = { decode: (message: Message<unknown>) => (message.text() === "1" ? slow.promise : "") };
+    const subscription = await client.subscribe("/queue/a", { ack: "client-individual", prefetch: 1, codec });
+    for (const text of ["1", "2"]) broker.message(subscription.id, text);
+    const reading = [subscription.next(), subscription.next()];
+    await settled();
+    slow.resolve("");
+    await Promise.all(reading);
+    expect(told).toEqual([]);
+    await subscription.unsubscribe();
     await client.disconnect();
   });
 });
