@@ -171,6 +171,9 @@ export class SessionDelivery implements Delivery {
         if (command === "ACK") return TRUE;
         throw new InvalidStateError(`NACK needs an ack mode, subscription ${id} has "auto"`);
       }
+      if (command === "NACK" && this.connection.version === "1.0") {
+        throw new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0");
+      }
       const isTentative = session !== undefined;
       if (!this.#isLive || !this.connection.isOpen) {
         if (isTentative) throw impossible(message);
@@ -178,9 +181,6 @@ export class SessionDelivery implements Delivery {
       }
       if (isTentative && session !== this.connection) {
         throw impossible(message, "and the transaction are not of the same session");
-      }
-      if (command === "NACK" && this.connection.version === "1.0") {
-        throw new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0");
       }
       return this.#send(command, message, options, isTentative);
     } catch (error) {

@@ -101,6 +101,10 @@ describe("acknowledging", () => {
     await expect(message.nack()).rejects.toThrow(new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0"));
     await expect(client.sendFrame("NACK", { "message-id": "1" })).rejects.toBeInstanceOf(InvalidStateError);
     await message.ack();
+    broker.message(subscription.id, "2");
+    const released = await take(subscription);
+    await subscription.unsubscribe();
+    await expect(released.nack()).rejects.toThrow(new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0"));
     await client.disconnect();
   });
 
