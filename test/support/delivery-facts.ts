@@ -21,7 +21,7 @@ export interface ModelTerms {
   readonly whenSlow: "fail" | "drop-oldest";
   /** How many may be unread. */
   readonly most: number;
-  readonly prefetch: number;
+  readonly prefetch: number | undefined;
 }
 
 /** A receipt of an ACK or NACK. */
@@ -80,8 +80,13 @@ export interface ModelSubscription {
   /** What its reader may still work on. */
   reading: ModelMessage[];
   state: "live" | "draining" | "ended";
-  /** `unsubscribe` was called, and waits for handlers until this time. */
+  /** It is about to end, and waits for handlers and transactions until this time. */
   leavesAt: number | undefined;
+  /** Why it is about to end, if it was not meant to. */
+  failure: { readonly reason: unknown; readonly dropUnread: boolean } | undefined;
+  /** Whether it got messages in this session that can still be settled, or could have been. */
+  isFed: boolean;
+  /** Nothing more is handed out, not even what is being decoded. */
   isOver: boolean;
   /** Whether status was told that a reader waits in vain. */
   isUsedUp: boolean;

@@ -1,6 +1,7 @@
 /**
  * What must become of messages, from their arrival on. The client's frames and calls are shown to it as they happen.
  */
+import type { Version } from "../../src/protocol/index.js";
 import {
   type ModelMessage,
   type ModelReader,
@@ -19,11 +20,18 @@ export class DeliveryModel extends SettlingModel {
   /** `disconnect` was called, and waits for handlers until this time. */
   closesAt: number | undefined;
   dropped = 0;
+  /** How long `unsubscribe`, `disconnect` and the end by an error wait, in ms. */
+  readonly #drainTimeout: number;
   #strays = 0;
   readonly #used = new Set<string>();
   /** What the client must send of itself, as soon as it can. */
   #owed: { readonly message: ModelMessage; readonly command: "ACK" | "NACK" }[] = [];
   #unsubscribes: string[] = [];
+
+  constructor(version: Version, drainTimeout: number) {
+    super(version);
+    this.#drainTimeout = drainTimeout;
+  }
 
   get live(): ModelSubscription[] {
     return this.subs.filter((sub) => sub.state !== "ended");
@@ -72,7 +80,7 @@ export class DeliveryModel extends SettlingModel {
     this.closing();
     this.closesAt = undefined;
     this.#unsubscribes = [];
-    for (const sub of this.live) if (sub.leavesAt !== undefined) this.#end(sub, undefined, true);
+    for (const sub of this.live) if (sub.leavesAt !== undefined) this.#endDrained(sub);
     if (isLast) for (const sub of this.live) this.#end(sub, reason, reason === undefined && sub.terms.hasHandler);
     if (isLast) for (const sub of this.subs) sub.isForgotten = true;
     this.#used.clear();
@@ -92,6 +100,8 @@ export class DeliveryModel extends SettlingModel {
       reading: [],
       state: "live",
       leavesAt: undefined,
+      failure: undefined,
+      isFed: false,
       isOver: false,
       isForgotten: false,
       hasDrained: false,
@@ -104,11 +114,12 @@ export class DeliveryModel extends SettlingModel {
   }
 
   /** `unsubscribe` is called. Returns the frame that it must send at once. */
-  unsubscribe(sub: ModelSubscription, timeout: number): string | undefined {
+  unsubscribe(sub: ModelSubscription): string | undefined {
+    sub.reading = []; // what a reader has is not waited for
+    this.#note();
     if (sub.state === "ended" || sub.leavesAt !== undefined) return undefined;
-    if (sub.terms.hasHandler && sub.terms.ack !== "auto" && sub.running > 0) {
-      sub.leavesAt = performance.now() + timeout;
-      this.#drain(sub);
+    if (this.#mustDrain(sub)) {
+      this.#leaves(sub);
       return undefined;
     }
     const frame = this.isOpen ? `UNSUBSCRIBE id:${sub.terms.id}` : undefined;
@@ -117,8 +128,8 @@ export class DeliveryModel extends SettlingModel {
   }
 
   /** `disconnect` is called. */
-  disconnect(timeout: number): void {
-    this.closesAt ??= performance.now() + timeout;
+  disconnect(): void {
+    this.closesAt ??= performance.now() + this.#drainTimeout;
     for (const sub of this.subs) {
       sub.hasDrained = false;
       this.#drain(sub);
@@ -131,10 +142,33 @@ export class DeliveryModel extends SettlingModel {
     if (sub.terms.ack !== "auto") for (const message of this.unread(sub)) message.where = "gone";
   }
 
+  /** Whether UNSUBSCRIBE must wait for what handlers work on, or for a transaction: it can still be acknowledged. */
+  #mustDrain(sub: ModelSubscription): boolean {
+    return sub.isFed && ((sub.terms.hasHandler && sub.running > 0) || isTentative(sub));
+  }
+
+  /** It ends when what was handed out is acknowledged, or after a time. */
+  #leaves(sub: ModelSubscription): void {
+    sub.leavesAt = performance.now() + this.#drainTimeout;
+    sub.isOver = true;
+    this.#drain(sub);
+    this.#note();
+  }
+
   #fail(sub: ModelSubscription, reason: unknown, dropUnread: boolean): void {
-    if (sub.state === "ended") return;
+    if (sub.state === "ended" || sub.leavesAt !== undefined) return;
+    sub.failure = { reason, dropUnread };
+    if (this.#mustDrain(sub)) {
+      this.#leaves(sub);
+      return;
+    }
     if (this.isOpen) this.#unsubscribes.push(sub.terms.id);
-    this.told.push(`subscription-failed ${sub.terms.destination}`);
+    this.#endDrained(sub);
+  }
+
+  #endDrained(sub: ModelSubscription): void {
+    const { reason, dropUnread } = sub.failure ?? { reason: undefined, dropUnread: true };
+    if (sub.failure !== undefined) this.told.push(`subscription-failed ${sub.terms.destination}`);
     this.#end(sub, reason, dropUnread);
   }
 
@@ -159,12 +193,14 @@ export class DeliveryModel extends SettlingModel {
 
   #release(sub: ModelSubscription): void {
     if (sub.terms.ack === "auto") return;
+    sub.isFed = false;
     sub.reading = [];
     for (const message of sub.messages) {
       if (message.where === "unread") message.where = "gone";
       if (message.tx !== undefined) this.undo(message);
       if (message.by === undefined) message.isReleased = true;
     }
+    this.#note();
   }
 
   // Messages on their way
@@ -203,6 +239,7 @@ export class DeliveryModel extends SettlingModel {
     };
     this.messages.set(message.key, message);
     sub.messages.push(message);
+    sub.isFed = sub.terms.ack !== "auto";
     if (isTaken) this.#pump(sub);
     else if (unread.length >= sub.terms.most) this.#overflow(sub, sub.terms.whenSlow === "fail" ? message : unread[0]);
   }
@@ -238,6 +275,7 @@ export class DeliveryModel extends SettlingModel {
     const reader = sub.readers.shift();
     if (reader === undefined) this.faults.push(`nobody waits for ${message.key}`);
     else reader.got = message;
+    this.#note();
   }
 
   #endReaders(sub: ModelSubscription): void {
@@ -259,19 +297,23 @@ export class DeliveryModel extends SettlingModel {
     return reader;
   }
 
-  /** `next` was called, and perhaps nothing has come of it yet. */
-  waits(sub: ModelSubscription, { got }: ModelReader): void {
-    if (typeof got === "object" && !sub.terms.hasCodec) return;
-    const isUsedUp = sub.readers.length > 0 && this.#outstanding(sub) >= sub.terms.prefetch;
-    if (isUsedUp && !sub.isUsedUp) this.told.push(`prefetch-used-up ${sub.terms.destination}`);
-    sub.isUsedUp = isUsedUp;
+  /** Somebody waits for a message, but the broker sends none before something is settled: that is told once, until it is over. */
+  #checkPrefetch(sub: ModelSubscription): void {
+    const { ack, hasHandler, most, destination } = sub.terms;
+    const { prefetch = Math.min(ack === "client" ? 1000 : 100, most) } = sub.terms;
+    const waits = this.#mayHandOut(sub) && (hasHandler || sub.readers.length > 0);
+    if (!waits || this.#outstanding(sub) < prefetch) sub.isUsedUp = false;
+    else if (sub.running === 0 && this.unread(sub).length === 0 && !sub.isUsedUp && !this.#owes(sub)) {
+      this.told.push(`prefetch-used-up ${destination}`);
+      sub.isUsedUp = true;
+    }
   }
 
   /** How many messages the program has that can be settled. */
   #outstanding({ terms, messages }: ModelSubscription): number {
     if (terms.ack === "auto") return 0;
     const open = messages.filter(({ by, isReleased }) => by === undefined && !isReleased);
-    const last = messages.filter(({ wasHandedOut, isReleased }) => wasHandedOut && !isReleased).at(-1);
+    const last = messages.filter(({ wasHandedOut, session }) => wasHandedOut && session === this.session).at(-1);
     return open.filter((one) =>
       terms.ack === "client" ? one.place <= (last?.place ?? 0) : one.wasHandedOut || one.isTouched,
     ).length;
@@ -288,7 +330,11 @@ export class DeliveryModel extends SettlingModel {
   decoding(message: ModelMessage): void {
     this.#taken(message);
     message.where = "decoding";
-    if (message.plan.codec.endsWith("later")) message.sub.running++;
+  }
+
+  /** The codec has returned a promise. */
+  decodesLater({ sub }: ModelMessage): void {
+    sub.running++;
   }
 
   /** The codec has an answer. `wasLater`: it was a promise. */
@@ -296,7 +342,8 @@ export class DeliveryModel extends SettlingModel {
     const { sub } = message;
     if (wasLater) sub.running--;
     if (!isValid) this.#invalid(message);
-    else if (message.isReleased || message.isTouched) message.where = "gone";
+    else if (message.isReleased || message.isTouched || (sub.isOver && sub.terms.ack !== "auto"))
+      message.where = "gone";
     else if (sub.isOver) this.#drop([message]);
     else if (sub.terms.hasHandler) message.where = "decoded";
     else this.#toReader(message);
@@ -312,7 +359,7 @@ export class DeliveryModel extends SettlingModel {
     this.told.push(`invalid-message ${message.key}`);
     if (sub.terms.invalid === "nack") this.#owe(message, "NACK");
     else if (sub.terms.invalid === "fail") this.#fail(sub, "invalid", true);
-    else message.where = "invalid";
+    else if (!message.isTouched) message.where = "invalid";
   }
 
   /** A handler or a policy is called with a message. */
@@ -327,7 +374,7 @@ export class DeliveryModel extends SettlingModel {
     if (sub.terms.ack !== "auto" && (message.isReleased || message.by !== undefined || !this.isOpen))
       this.faults.push(`${by} gets ${key}, which cannot be acknowledged any more`);
     message.where = "out";
-    message.wasHandedOut ||= by === "handler";
+    message.wasHandedOut = true;
     sub.running++;
   }
 
@@ -385,13 +432,13 @@ export class DeliveryModel extends SettlingModel {
     }
     const sub = this.live.find(({ terms }) => terms.id === id);
     if (sub?.leavesAt === undefined) this.faults.push(`unexpected UNSUBSCRIBE of ${id}`);
-    else if (sub.running > 0 && sub.leavesAt > performance.now()) this.faults.push(`UNSUBSCRIBE of ${id} is early`);
-    else if (
-      sub.leavesAt > performance.now() &&
-      this.#owed.some(({ message }) => message.sub === sub && !isOver(message))
-    )
-      this.faults.push(`UNSUBSCRIBE of ${id} before an ACK or NACK`);
-    else this.#end(sub, undefined, true);
+    else if (sub.leavesAt > performance.now()) this.faults.push(`UNSUBSCRIBE of ${id} is early`);
+    else this.#endDrained(sub);
+  }
+
+  /** Whether the client still has to settle something of itself. */
+  #owes(sub: ModelSubscription): boolean {
+    return this.#owed.some(({ message }) => message.sub === sub && !isOver(message));
   }
 
   #mayClose(): boolean {
@@ -401,23 +448,27 @@ export class DeliveryModel extends SettlingModel {
 
   /** Something is done, or is not waited for any longer. */
   #note(): void {
-    if (this.closesAt === undefined) return;
-    for (const sub of this.subs) sub.hasDrained ||= this.#isIdle(sub);
+    for (const sub of this.subs) {
+      this.#checkPrefetch(sub);
+      if (!this.#isIdle(sub)) continue;
+      if (this.closesAt !== undefined) sub.hasDrained = true;
+      if (sub.leavesAt !== undefined) sub.leavesAt = -Infinity;
+    }
   }
 
   #isIdle(sub: ModelSubscription): boolean {
     if (sub.terms.ack === "auto" && !sub.terms.hasHandler) return true; // nothing can be lost, whether it waits for a codec or not
     if (sub.running > 0) return sub.isForgotten;
     if (sub.terms.ack === "auto") return this.unread(sub).length === 0;
-    return sub.reading.every((message) => isOver(message));
+    return !isTentative(sub) && !this.#owes(sub) && sub.reading.every((message) => isOver(message));
   }
 
   /** Those whose handlers have finished, or are not waited for any longer, have ended. */
   #leave(): void {
     for (const sub of this.live) {
-      if (sub.leavesAt === undefined || (sub.running > 0 && sub.leavesAt > performance.now())) continue;
+      if (sub.leavesAt === undefined || sub.leavesAt > performance.now()) continue;
       if (this.isOpen) this.faults.push(`no UNSUBSCRIBE of ${sub.terms.id} in time`);
-      this.#end(sub, undefined, true);
+      this.#endDrained(sub);
     }
   }
 
@@ -438,4 +489,9 @@ export class DeliveryModel extends SettlingModel {
     for (const { where, key } of this.messages.values())
       if (where === "decoded" || where === "invalid") this.faults.push(`${key} got lost when it was ${where}`);
   }
+}
+
+/** Whether a transaction that has not ended has settled some of its messages. */
+function isTentative({ messages }: ModelSubscription): boolean {
+  return messages.some(({ tx }) => tx !== undefined);
 }

@@ -21,7 +21,7 @@ import {
 } from "./delivery-facts.js";
 import { joined } from "./frames.js";
 import { ScriptedBroker, settled } from "./scripted-broker.js";
-import { type Call, COMPARED, nameOf, textOf, watched, watchedDial } from "./watched.js";
+import { type Call, COMPARED, finish, later, nameOf, textOf, watched, watchedDial } from "./watched.js";
 
 const DRAIN_TIMEOUT = 60; // of `unsubscribe` and `disconnect`, in ms
 
@@ -32,10 +32,9 @@ export class DeliveryWorld {
   readonly transactions: { readonly real: Transaction; readonly model: ModelTransaction }[] = [];
   readonly working: {
     readonly message: ModelMessage;
-    readonly by: "handler" | "policy";
-    readonly end: Deferred<void>;
+    readonly end: Deferred<undefined>;
   }[] = [];
-  readonly decoding: { readonly message: ModelMessage; readonly value: Deferred<string> }[] = [];
+  readonly decoding: { readonly message: ModelMessage; readonly end: Deferred<string> }[] = [];
   /** The receipts of ACKs and NACKs that the broker has not sent. */
   unanswered: string[] = [];
   /** What the broker has of this session. */
@@ -56,7 +55,7 @@ export class DeliveryWorld {
   #names = 0;
 
   constructor(version: Version, holds: boolean) {
-    this.model = new DeliveryModel(version);
+    this.model = new DeliveryModel(version, DRAIN_TIMEOUT);
     this.broker = new ScriptedBroker({
       session: { versions: [version] },
       receipts: false,
@@ -141,7 +140,6 @@ export class DeliveryWorld {
       this.#known(result.value);
       return result.value.headers.get("key");
     });
-    this.model.waits(sub, reader);
     this.#track(`next of ${sub.terms.id}`, next, () => {
       const { got } = reader;
       return got === "rejected" ? "an error" : typeof got === "object" ? got.key : got;
@@ -199,12 +197,12 @@ export class DeliveryWorld {
   unsubscribe(sub: ModelSubscription): void {
     const { real } = sub;
     if (real === undefined) return;
-    const frame = this.model.unsubscribe(sub, DRAIN_TIMEOUT);
+    const frame = this.model.unsubscribe(sub);
     this.#call(`unsubscribe ${sub.terms.id}`, { frame, end: () => "undefined" }, () => real.unsubscribe());
   }
 
   disconnect(): void {
-    if (this.client.state === "connected") this.model.disconnect(DRAIN_TIMEOUT);
+    if (this.client.state === "connected") this.model.disconnect();
     this.#track("disconnect", this.client.disconnect());
   }
 
@@ -231,19 +229,11 @@ export class DeliveryWorld {
   }
 
   finishWork(at: number, fails: boolean): void {
-    const [work] = this.working.splice(at, 1);
-    if (work === undefined) return;
-    this.model.finished(work.message, work.by, fails);
-    if (fails) work.end.reject(new Error(work.message.key));
-    else work.end.resolve();
+    finish(this.working.splice(at, 1)[0], undefined, fails);
   }
 
   finishDecoding(at: number, fails: boolean): void {
-    const [one] = this.decoding.splice(at, 1);
-    if (one === undefined) return;
-    this.model.decoded(one.message, !fails, true);
-    if (fails) one.value.reject(new Error(one.message.key));
-    else one.value.resolve("value");
+    finish(this.decoding.splice(at, 1)[0], "value", fails);
   }
 
   /** The frame of a message, perhaps `again`. */
@@ -312,14 +302,11 @@ export class DeliveryWorld {
         await this.#finishAll();
       }
     }
-    const { faults, messages } = this.model;
+    const { faults } = this.model;
     for (const { what, got } of this.#calls) if (got === undefined) faults.push(`${what} is never settled`);
-    for (const { key, sub, by, isReleased, where } of messages.values()) {
-      const isSettled = sub.terms.ack === "auto" || by !== undefined || isReleased;
-      if (where !== "out" && where !== "gone") faults.push(`${key} is left ${where}`);
-      if (!isSettled) faults.push(`${key} is left unsettled`);
-    }
+    this.model.rested();
     if (this.client.state !== "disconnected") faults.push(`the client is ${this.client.state}`);
+    this.#compare();
   }
 
   /** Whatever is under way is finished, and the broker answers. */
@@ -344,6 +331,7 @@ export class DeliveryWorld {
     for (const { real, signal, by, isReleased, key } of model.messages.values()) {
       if (real !== undefined) check(real.isSettled, by !== undefined, "isSettled of ", key);
       if (signal !== undefined) check(signal.aborted, isReleased, "signal of ", key);
+      if (signal !== undefined) check(real?.signal === signal, true, "the same signal of ", key);
       else if (real !== undefined && isReleased) check(real.signal.aborted, true, "new signal of ", key);
     }
     for (const sub of model.subs) {
@@ -469,9 +457,14 @@ export class DeliveryWorld {
     const { codec } = message.plan;
     if (codec.startsWith("acks")) this.settle("ACK", message, false);
     if (codec.endsWith("later")) {
-      const value = deferred<string>();
-      this.decoding.push({ message, value });
-      return value.promise;
+      const end = deferred<string>();
+      model.decodesLater(message);
+      this.decoding.push({ message, end });
+      later(end.promise, (fails) => {
+        this.#sync();
+        model.decoded(message, !fails, true);
+      });
+      return end.promise;
     }
     model.decoded(message, codec !== "bad", false);
     if (codec === "bad") throw new Error(message.key);
@@ -489,8 +482,12 @@ export class DeliveryWorld {
     else if (act === "disconnect") this.disconnect();
     else if (act === "reconnect") this.reconnect();
     if (ends === "later") {
-      const end = deferred<void>();
-      this.working.push({ message, by, end });
+      const end = deferred<undefined>();
+      this.working.push({ message, end });
+      later(end.promise, (fails) => {
+        this.#sync();
+        model.finished(message, by, fails);
+      });
       return end.promise;
     }
     model.finished(message, by, ends === "throw");

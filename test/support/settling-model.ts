@@ -108,7 +108,7 @@ export class SettlingModel {
     }
     message.isOwn = true;
     message.receipt = receipt;
-    if (message.where === "decoding") message.isTouched = true;
+    if (!message.wasHandedOut) message.isTouched = true;
   }
 
   finish(tx: ModelTransaction, isCommitted: boolean): void {
@@ -132,6 +132,15 @@ export class SettlingModel {
 
   endReceipts(end: string, which: (receipt: ModelReceipt) => boolean): void {
     for (const receipt of this.receipts) if (receipt.end === undefined && which(receipt)) receipt.end = end;
+  }
+
+  /** All has ended: nothing may be left. */
+  rested(): void {
+    for (const { key, sub, by, isReleased, where } of this.messages.values()) {
+      const isSettled = sub.terms.ack === "auto" || by !== undefined || isReleased;
+      if (where !== "out" && where !== "gone") this.faults.push(`${key} is left ${where}`);
+      if (!isSettled) this.faults.push(`${key} is left unsettled`);
+    }
   }
 
   undo(message: ModelMessage): void {

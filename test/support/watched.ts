@@ -1,4 +1,5 @@
 /** What a random walk sees of a client: what its promises come to, what it sends, and when its transport ends. */
+import type { Deferred } from "../../src/internal/deferred.js";
 import type { Frame } from "../../src/protocol/index.js";
 import type { Dial } from "../../src/transport.js";
 import type { ScriptedBroker } from "./scripted-broker.js";
@@ -25,6 +26,28 @@ export function watched(what: string, promise: Promise<unknown>, end: Call["end"
     },
   );
   return call;
+}
+
+/** Call `settled` when a promise is settled, just before those who wait for it from now on. */
+export function later(promise: Promise<unknown>, settled: (fails: boolean) => void): void {
+  promise.then(
+    () => {
+      settled(false);
+    },
+    () => {
+      settled(true);
+    },
+  );
+}
+
+/** A handler or a codec that takes its time comes to its end. */
+export function finish<T>(
+  one: { readonly message: { readonly key: string }; readonly end: Deferred<T> } | undefined,
+  value: T,
+  fails: boolean,
+): void {
+  if (fails) one?.end.reject(new Error(one.message.key));
+  else one?.end.resolve(value);
 }
 
 export function nameOf(error: unknown): string {

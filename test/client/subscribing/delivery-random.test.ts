@@ -39,7 +39,7 @@ const subscription = {
   invalid: fc.constantFrom("nack", "nack", "fail", "policy"),
   dropsOldest: yes,
   most: fc.constantFrom(2, 100, 100),
-  prefetch: fc.constantFrom(1, 2, 100),
+  prefetch: fc.constantFrom(1, 2, 100, undefined),
   /** Use an id again, if there is one. */
   again: sometimes(3),
 };
@@ -144,7 +144,7 @@ function walkOf(step: fc.Arbitrary<Step>): fc.Arbitrary<(readonly [Step, isFast:
 }
 
 /** After these the client may be found before all that they bring about has happened. */
-const FAST = ["deliver", "next", "settle", "receipt", "signal"];
+const FAST = ["deliver", "next", "settle", "receipt", "signal", "work", "decode"];
 
 const choose = <T>(all: readonly T[], by: number): T | undefined => all[by % Math.max(1, all.length)];
 
@@ -239,7 +239,6 @@ async function walk(
       await world.rest();
       await world.connect();
     }
-    if (one.type === "work" || one.type === "decode") await world.rest(); // what is on its way would come at the same moment
     act(world, one);
     if (one.type === "wait") await world.wait(one.ms);
     else if (!isFast || !FAST.includes(one.type)) await world.rest();
