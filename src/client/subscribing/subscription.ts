@@ -124,7 +124,7 @@ export class Subscription<T = undefined>
    * has confirmed it.
    */
   unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
-    this.#reading = []; // what a reader has is not waited for
+    this.#doneReading(); // what a reader has is not waited for
     return this.#host.unsubscribe(this, options);
   }
 

@@ -262,6 +262,32 @@ describe("a subscription that fails while handlers work", () => {
   });
 });
 
+test("unsubscribe of a subscription that fails waits no longer for what its reader has", async () => {
+  const { broker, client } = await connected({ receipts: false });
+  const options = { ...INDIVIDUAL, buffer: { messages: 1 }, prefetch: 2 };
+  const subscription = await client.subscribe("/queue/a", options);
+  const transaction = await client.begin();
+  broker.message(subscription.id, "1");
+  await transaction.ack(await take(subscription));
+  const reading = [subscription.next(), subscription.next()];
+  for (const text of ["2", "3"]) broker.message(subscription.id, text);
+  await Promise.all(reading);
+  const pending = client.send("/queue/b", "", { receipt: "r" }); // while it waits, nothing is held back
+  for (const text of ["4", "5"]) broker.message(subscription.id, text); // more than it takes: it fails
+  await settled();
+  await transaction.commit({ receipt: false });
+  await settled();
+  expect(sent(broker)).toEqual(["BEGIN", "ACK ack-m-1", "SEND", "COMMIT"]); // the reader may acknowledge what it has
+  await subscription.unsubscribe();
+  expect(await failure(subscription.ended)).toBeInstanceOf(SlowConsumerError);
+  expect(sent(broker).slice(4)).toEqual(["UNSUBSCRIBE"]);
+  broker.send("RECEIPT", { "receipt-id": "r" });
+  await pending;
+  const disconnecting = client.disconnect({ timeout: 10 });
+  await vi.advanceTimersByTimeAsync(10);
+  await disconnecting;
+});
+
 describe("an id that was used before", () => {
   const ROWS = [
     ["unsubscribe and reconnect()", true],
