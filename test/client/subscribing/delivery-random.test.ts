@@ -109,9 +109,33 @@ const every = [
   { weight: 4, arbitrary: wait },
 ] as const;
 
-/** All that may happen to several subscriptions; or one reader of many messages, which settles them in every way and order. */
+/** One that ends while there is much to be done. */
+const leaving = fc.record({
+  ...subscription,
+  ack: fc.constantFrom("client", "client-individual", "client-individual"),
+  hasCodec: fc.constantFrom(false, true, true),
+  invalid: fc.constantFrom("nack", "fail", "policy", "policy"),
+});
+
+/**
+ * All that may happen to several subscriptions; or subscriptions that are left or fail again and again, with handlers, codecs and
+ * transactions under way; or one reader of many messages, which settles them in every way and order.
+ */
 const steps: fc.Arbitrary<(readonly [Step, isFast: boolean])[]> = fc.oneof(
   walkOf(fc.oneof(...every)),
+  walkOf(
+    fc.oneof(
+      { weight: 4, arbitrary: leaving },
+      { weight: 6, arbitrary: deliver },
+      { weight: 4, arbitrary: next },
+      { weight: 5, arbitrary: work },
+      { weight: 5, arbitrary: settle },
+      { weight: 2, arbitrary: begin },
+      { weight: 1, arbitrary: finish },
+      { weight: 4, arbitrary: unsubscribe },
+      { weight: 1, arbitrary: fc.oneof(wait, lose, end) },
+    ),
+  ),
   ...[0, 3].map((transactions) =>
     fc
       .tuple(
