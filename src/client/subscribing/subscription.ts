@@ -115,13 +115,11 @@ export class Subscription<T = undefined>
   }
 
   /**
-   * End it. No more messages are handed out. In an ack mode UNSUBSCRIBE is sent when the handlers that run have finished and
-   * acknowledged their messages, or after {@link UnsubscribeOptions.timeout}; then the broker delivers again what is not acknowledged
-   * (RabbitMQ only when the session has ended). In the mode `auto` UNSUBSCRIBE is sent at once, and unread messages are dropped and counted.
-   * Calling it again, or after its end, does nothing.
-   *
-   * Without `receipt` it resolves at once, so that a handler can await the end of its own subscription; with `receipt` when the broker
-   * has confirmed it.
+   * End it. No more messages are handed out. In an ack mode UNSUBSCRIBE is sent when the running handlers have acknowledged their messages
+   * and transactions that acknowledge some have ended, or after {@link UnsubscribeOptions.timeout}; then the broker delivers again what is
+   * not acknowledged (RabbitMQ only when the session has ended). In the mode `auto` it is sent at once, and unread messages are dropped and
+   * counted. Calling it again, or after its end, does nothing. Without `receipt` it resolves at once, so that a handler can await the end of
+   * its own subscription; with `receipt` when the broker has confirmed it.
    */
   unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
     this.#doneReading(); // what a reader has is not waited for
