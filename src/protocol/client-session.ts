@@ -5,7 +5,7 @@ import { brokerKindOf } from "./broker-kinds.js";
 import { FrameDecoder } from "./decoder.js";
 import { FrameEncoder } from "./encoder.js";
 import type { Body, Frame } from "./frame.js";
-import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "./headers.js";
+import { type HeadersInit, type HeaderValue, checkOwnHeaders, hasHeader, headerPairs } from "./headers.js";
 import { type HeartBeat, NO_HEART_BEAT, heartBeatHeader, negotiateHeartBeat, parseHeartBeat } from "./heart-beat.js";
 import type { Limits } from "./limits.js";
 import { type Phase, nextPhase } from "./state.js";
@@ -95,14 +95,9 @@ export class ClientSession {
   connectHeaders(headers: HeadersInit): (readonly [name: string, value: HeaderValue | undefined])[] {
     const all: (readonly [string, HeaderValue | undefined])[] = [["accept-version", acceptVersionOf(this.#versions)]];
     if (this.#wanted.outgoing > 0 || this.#wanted.incoming > 0) all.push(["heart-beat", heartBeatHeader(this.#wanted)]);
-    for (const pair of headerPairs(headers)) {
-      const [name] = pair;
-      if (name === "accept-version" || name === "heart-beat") {
-        throw new TypeError(`header "${name}" of CONNECT is an option of its own`);
-      }
-      all.push(pair);
-    }
-    return all;
+    const given = [...headerPairs(headers)];
+    checkOwnHeaders(given, "CONNECT", ["accept-version", "heart-beat"]);
+    return [...all, ...given];
   }
 
   /**

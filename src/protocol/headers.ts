@@ -30,6 +30,17 @@ export function hasHeader(headers: HeadersInit, name: string): boolean {
   return false;
 }
 
+/**
+ * Check that headers as a caller gives them have none of the names `own`, which are options of their own.
+ *
+ * @throws TypeError naming the first one that they have.
+ */
+export function checkOwnHeaders(headers: HeadersInit, command: string, own: readonly string[]): void {
+  for (const name of own) {
+    if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of ${command} is an option of its own`);
+  }
+}
+
 /** How a header block is to be read; its lines were checked when it arrived. */
 export interface BlockReading {
   /** The escape sequences in it; `"none"` also where there is not one backslash. */
@@ -100,7 +111,7 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
         const from = place.needle === "" ? near : text.indexOf(place.needle, near) + place.needle.length;
         value = text.slice(from, text.indexOf("\n", from));
       }
-      return this.#reading.trim ? trimSpaces(value) : value;
+      return readValue(value, this.#reading);
     }
     const needle = needleFor(name);
     if (needle === "" || this.#map !== undefined) return FrameHeaders.#parsed(this).get(name);
@@ -108,10 +119,7 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
     const at = block.indexOf(needle);
     if (at < 0) return undefined;
     const from = at + needle.length;
-    const value = block.slice(from, block.indexOf("\n", from));
-    const { escapes, trim } = this.#reading;
-    if (escapes !== "none") return unescapeHeader(value, escapes);
-    return trim ? trimSpaces(value) : value;
+    return readValue(block.slice(from, block.indexOf("\n", from)), this.#reading);
   }
 
   /** Whether there is a header of that name. */
@@ -133,12 +141,11 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
   /** All pairs in the order of the frame, repeated names included. */
   *pairs(): Generator<[name: string, value: string], void, undefined> {
     const block = FrameHeaders.#blockOf(this);
-    const { escapes, trim } = this.#reading;
     for (let from = 1; from < block.length;) {
       const end = block.indexOf("\n", from);
       const colon = block.indexOf(":", from);
-      const value = unescapeHeader(block.slice(colon + 1, end), escapes);
-      yield [unescapeHeader(block.slice(from, colon), escapes), trim ? trimSpaces(value) : value];
+      const name = unescapeHeader(block.slice(from, colon), this.#reading.escapes);
+      yield [name, readValue(block.slice(colon + 1, end), this.#reading)];
       from = end + 1;
     }
   }
@@ -164,7 +171,7 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
   }
 
   [Symbol.iterator](): MapIterator<[string, string]> {
-    return FrameHeaders.#parsed(this).entries();
+    return this.entries();
   }
 
   /** Call `callback` for each name, in the order of the frame. */
@@ -172,12 +179,12 @@ export class FrameHeaders implements ReadonlyMap<string, string> {
     callback: (value: string, name: string, headers: ReadonlyMap<string, string>) => void,
     thisArg?: unknown,
   ): void {
-    for (const [name, value] of FrameHeaders.#parsed(this)) callback.call(thisArg, value, name, this);
+    for (const [name, value] of this) callback.call(thisArg, value, name, this);
   }
 
   /** What `JSON.stringify` writes: the pairs of {@link FrameHeaders.entries}. */
   toJSON(): [string, string][] {
-    return [...FrameHeaders.#parsed(this)];
+    return [...this];
   }
 
   // Static: an object of a class that has private methods is larger by a mark of that, and there is one of this for each frame.
@@ -206,6 +213,12 @@ const ESCAPED: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "
 
 function escapeAll(text: string): string {
   return text.replace(/[\\\n\r:]/g, (character) => ESCAPED[character] ?? character);
+}
+
+/** A value as it is meant. */
+function readValue(text: string, { escapes, trim }: BlockReading): string {
+  const value = unescapeHeader(text, escapes);
+  return trim ? trimSpaces(value) : value;
 }
 
 function trimSpaces(value: string): string {

@@ -136,7 +136,7 @@ export class Connection implements IntakeHost, HeartBeatHost {
   send(frame: Outgoing, wait: ReceiptWait = NO_WAIT): Promise<void> {
     checkReceiptOptions(wait);
     const { receipt } = wait;
-    if (receipt === undefined || receipt === false) {
+    if (!receipt) {
       this.#write(frame);
       return this.isCrowded ? this.#unlessLost(this.drained()) : SENT;
     }

@@ -7,9 +7,9 @@ import {
   type ClientCommand,
   type HeadersInit,
   type HeaderValue,
-  hasHeader,
   headerPairs,
 } from "../../protocol/index.js";
+import { checkOwnHeaders } from "../../protocol/headers.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
 
 /** Header pairs of a frame. */
@@ -109,9 +109,7 @@ export function addHeaders(
   own: readonly string[],
 ): void {
   if (headers === undefined) return;
-  for (const name of own) {
-    if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of ${command} is an argument of its own`);
-  }
+  checkOwnHeaders(headers, command, own);
   for (const pair of headerPairs(headers)) pairs.push(pair);
 }
 

@@ -9,6 +9,7 @@ import {
   frameOf,
   headerPairs,
 } from "../../protocol/index.js";
+import { Listeners } from "./listeners.js";
 
 /**
  * A frame that was sent or received, for a listener. A `passcode` is hidden in it, and in CONNECT every header that is named
@@ -28,45 +29,22 @@ const HIDDEN = "******";
 const SECRET = /pass(code|word|phrase)|secret|token|authorization|credential|api-?key/i;
 
 /** The frame listeners of a client. Without any, nothing is spent on them. */
-export class FrameListeners {
-  readonly #listeners = new Set<FrameListener>();
-
-  /** Add a listener. The function it returns removes it. */
-  add(listener: FrameListener): () => void {
-    const own: FrameListener = (event) => {
-      listener(event);
-    };
-    this.#listeners.add(own);
-    return () => {
-      this.#listeners.delete(own);
-    };
-  }
-
+export class FrameListeners extends Listeners<FrameEvent> {
   /** A frame was sent. */
   sent(command: ClientCommand, headers: HeadersInit, body: Body): void {
-    if (this.#listeners.size === 0) return;
+    if (!this.areThere) return;
     const shown: [string, HeaderValue | undefined][] = [];
     for (const [name, value] of headerPairs(headers)) {
       shown.push([name, value !== undefined && isSecret(command, name) ? HIDDEN : value]);
     }
     // A copy: a listener may look at it later.
     const copy = typeof body === "string" ? body : new Uint8Array(body).slice();
-    this.#show({ direction: "out", frame: frameOf(command, shown, copy) });
+    this.call({ direction: "out", frame: frameOf(command, shown, copy) });
   }
 
   /** A frame was received. */
   received(frame: ServerFrame): void {
-    if (this.#listeners.size > 0) this.#show({ direction: "in", frame });
-  }
-
-  #show(event: FrameEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        void Promise.reject(error); // as an event target does it: the listener's fault is reported, and harms nobody else
-      }
-    }
+    if (this.areThere) this.call({ direction: "in", frame });
   }
 }
 

@@ -1,7 +1,8 @@
 /** What CONNECT says, asked afresh at each attempt. */
 import { ConnectError, type StompError } from "../../errors.js";
 import { messageOf } from "../../internal/message-of.js";
-import { type HeadersInit, type HeaderValue, hasHeader, headerPairs } from "../../protocol/index.js";
+import { type HeadersInit, type HeaderValue, headerPairs } from "../../protocol/index.js";
+import { checkOwnHeaders } from "../../protocol/headers.js";
 
 /** What an attempt to connect tells to the functions that it asks. */
 export interface AttemptInfo {
@@ -42,9 +43,7 @@ const OWN_HEADERS = ["login", "passcode", "host", "accept-version", "heart-beat"
 
 /** @throws TypeError when `headers` has one that is an option of its own. */
 export function checkConnectHeaders(headers: HeadersInit): void {
-  for (const name of OWN_HEADERS) {
-    if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of CONNECT is an option of its own`);
-  }
+  checkOwnHeaders(headers, "CONNECT", OWN_HEADERS);
 }
 
 /**

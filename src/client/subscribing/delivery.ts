@@ -242,7 +242,7 @@ export class SessionDelivery implements Delivery {
     if (was !== command) {
       throw impossible(message, `was settled before, ${own ? `by ${was}` : "together with a later one"}`);
     }
-    if (receipt === undefined || receipt === false) return TRUE;
+    if (!receipt) return TRUE;
     const { confirmed } = this.#covered;
     const later = !own && this.#placeOf(message) <= (confirmed?.upTo ?? 0) ? confirmed?.done : undefined;
     const done = message.rare.confirmed ?? later;
@@ -263,7 +263,7 @@ export class SessionDelivery implements Delivery {
     this.#move(message, isTentative ? "settleTentatively" : "settle");
     message.settledBy = command;
     const { receipt, transaction } = options;
-    const confirmed = receipt === undefined || receipt === false ? undefined : done;
+    const confirmed = receipt ? done : undefined;
     if (confirmed !== undefined || isTentative) {
       message.rare = { ...message.rare, confirmed, openIn: isTentative ? transaction : undefined };
     }

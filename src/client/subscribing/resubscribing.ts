@@ -167,8 +167,9 @@ export class Resubscriber {
   #failed(subscription: AnySubscription, error: unknown): void {
     if (error instanceof ConnectionLostError || !subscription.isLive) return;
     this.#passed(subscription);
-    // A broker that answers no receipts may have it. Otherwise an ERROR named it, or this version of the protocol cannot say it.
-    if (!(error instanceof ReceiptTimeoutError)) this.#host.refused(subscription, asError(error));
+    // A broker that answers no receipts may have it. Otherwise an ERROR named it, or this version of the protocol cannot say it:
+    // what `send` rejects with is an error, since no signal has a reason.
+    if (!(error instanceof ReceiptTimeoutError)) this.#host.refused(subscription, error as Error);
   }
 
   #passed(subscription: AnySubscription): void {
@@ -181,10 +182,6 @@ export class Resubscriber {
     }
     if (this.#onTrial.size === 0) this.#tryNext();
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new TypeError(String(error));
 }
 
 /** The SUBSCRIBE of a subscription. `server`: the broker's header of that name. */

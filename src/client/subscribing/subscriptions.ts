@@ -89,9 +89,8 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
     const { ids, options: defaults } = this.#context;
     const terms = termsOf(destination, handler, options, defaults, ids);
     checkReceiptOptions(options);
-    const awaitsReceipt = options.receipt !== undefined && options.receipt !== false;
     const connection = this.#context.connection();
-    if (connection === undefined && awaitsReceipt) {
+    if (connection === undefined && options.receipt) {
       throw this.#context.notConnected(`SUBSCRIBE to ${destination} with a receipt`);
     }
     const subscription = new Subscription(terms, this.#context, this);
@@ -210,7 +209,7 @@ export class Subscriptions implements SessionPart, SessionStart, SubscriptionHos
       }
       this.#end(subscription, MEANT);
     });
-    return receipt === undefined || receipt === false ? Promise.resolve() : sent.promise;
+    return receipt ? sent.promise : Promise.resolve();
   }
 
   /** Whether it is live, and not about to end. */

@@ -4,7 +4,7 @@ import type { Body, HeadersInit } from "../../protocol/index.js";
 import type { Connection } from "../connection/connection.js";
 import type { ClientContext } from "../connection/context.js";
 import type { Message, SettleOptions } from "../messages/message.js";
-import { type Outgoing, type Pairs, addHeaders, outgoing, wrongOptions } from "../connection/outgoing.js";
+import { type Pairs, addHeaders, outgoing, wrongOptions } from "../connection/outgoing.js";
 import { sendEncoded, sendHeaders } from "../sending/send-headers.js";
 import type { SendOptions, TypedSendOptions, ValueOptions } from "../sending/send-options.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
@@ -81,7 +81,7 @@ export class Transaction implements AsyncDisposable {
       const headers = sendHeaders(destination, body, options.headers, propagation, OWN_HEADERS);
       headers.push(["transaction", this.id]);
       const contentLength = options.contentLength ?? usual;
-      const frame: Outgoing = { command: "SEND", headers, body, contentLength, about: destination };
+      const frame = outgoing("SEND", destination, headers, body, contentLength);
       return this.#tracked(options, (given) => this.#connection.send(frame, given));
     });
   }
@@ -133,7 +133,7 @@ export class Transaction implements AsyncDisposable {
   abandon(): void {
     if (this.#state !== "open") return;
     this.#state = "abandoned";
-    this.#abandonReceipts(this.#endedWithSession("the client ends the session"));
+    this.#abandonReceipts(this.#endedWithSession("the client ended the session"));
   }
 
   #settle(command: "ACK" | "NACK", message: Message<unknown>, options: SettleOptions): Promise<void> {
@@ -166,7 +166,7 @@ export class Transaction implements AsyncDisposable {
   /** Send with a receipt whose wait ends when the transaction is aborted. */
   #tracked<O extends ReceiptOptions>(options: O, send: (given: O) => Promise<unknown>): Promise<unknown> {
     const { receipt } = options;
-    if (receipt === undefined || receipt === false) return send(options);
+    if (!receipt) return send(options);
     const id = this.#context.ids.next("r", receipt);
     const sent = send({ ...options, receipt: id });
     this.#receipts.add(id);
@@ -200,6 +200,6 @@ export class Transaction implements AsyncDisposable {
 
   #endedWithSession(why: string, cause?: StompError): TransactionError {
     const message = `transaction ${this.id} ended with its session: ${why}`;
-    return new TransactionError(message, "aborted", cause === undefined ? {} : { cause });
+    return new TransactionError(message, "aborted", { cause });
   }
 }

@@ -103,7 +103,7 @@ describe("respond", () => {
     await settled();
     expect(broker.of("NACK")).toHaveLength(1);
     expect(told).toMatchObject([
-      { type: "handler-error", error: { message: 'header "destination" of SEND is an argument of its own' } },
+      { type: "handler-error", error: { message: 'header "destination" of SEND is an option of its own' } },
     ]);
     await client.disconnect();
   });
