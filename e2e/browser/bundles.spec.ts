@@ -53,8 +53,5 @@ test("the file for a plain script tag makes the global stompede, which connects,
   const lines = consoleOf(page);
   await page.goto(server.url);
   await expect.poll(() => lines.length).toBeGreaterThan(1);
-  expect(lines).toEqual([
-    "1.2 grün 😀",
-    "TypeError this platform has no TCP; use a ws: or wss: URL",
-  ]);
+  expect(lines).toEqual(["1.2 grün 😀", "TypeError this platform has no TCP; use a ws: or wss: URL"]);
 });
