@@ -3,6 +3,7 @@ import { type Body, type HeadersInit, headerPairs } from "../../protocol/index.j
 import { type Codec, type ValueEncoder, checkCodec } from "../messages/codec.js";
 import type { Message } from "../messages/message.js";
 import type { SendOptions, ValueOptions } from "../sending/send-options.js";
+import { Unanswered } from "../subscribing/handling.js";
 import type { SubscribeOptions, TypedSubscribeOptions } from "../subscribing/subscribe-options.js";
 
 /** A reply with headers. */
@@ -49,11 +50,20 @@ export function respondWith<T>(
     const replyTo = message.headers.get("reply-to");
     const correlationId = message.headers.get("correlation-id");
     const result = await responder(message);
-    if (replyTo === undefined) return;
+    if (!replyTo) return;
     const { body, headers = {} } = codec === undefined && isReply(result) ? result : { body: result };
-    if (correlationId === undefined) return send(replyTo, body, { headers, codec });
-    const others = [...headerPairs(headers)].filter(([name]) => name !== "correlation-id");
-    await send(replyTo, body, { headers: [...others, ["correlation-id", correlationId]], codec });
+    const pairs: HeadersInit =
+      correlationId === undefined
+        ? headers
+        : [
+            ...[...headerPairs(headers)].filter(([name]) => name !== "correlation-id"),
+            ["correlation-id", correlationId],
+          ];
+    try {
+      await send(replyTo, body, { headers: pairs, codec });
+    } catch (cause) {
+      throw new Unanswered("", { cause }); // also because of what the requester wrote into its headers
+    }
   };
 }
 

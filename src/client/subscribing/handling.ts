@@ -22,6 +22,9 @@ export interface HandlingHost<T> {
   fail(reason: Error): void;
 }
 
+/** What a handler of the library's own fails with, because a peer sent what it could not answer, or is gone; `cause` is the error. */
+export class Unanswered extends Error {}
+
 /** Handles the messages of one subscription. What takes no time costs no promise. */
 export class Handling<T> {
   readonly #terms: SubscriptionTerms<T>;
@@ -163,13 +166,24 @@ export class Handling<T> {
     const { nackHeaders: headers } = this.#terms;
     const settled = command === "ACK" ? message.ack() : message.nack(headers === undefined ? {} : { headers });
     settled.catch((error: unknown) => {
-      if (!(error instanceof ConnectionLostError) && this.#host.isLive) this.#handlerFailed(error);
+      if (!(error instanceof ConnectionLostError) && this.#host.isLive) this.#notAnswered(error);
     });
   }
 
   #handlerFailed(error: unknown): void {
+    if (error instanceof Unanswered) {
+      this.#notAnswered(error.cause);
+      return;
+    }
     const { destination } = this.#terms;
     this.#context.status.tellError(error, { type: "handler-error", error, destination });
+  }
+
+  /** The library itself could not send what follows a message. The message may be the reason: that must not end the process. */
+  #notAnswered(error: unknown): void {
+    const { destination } = this.#terms;
+    const what = `a message of the subscription to ${destination} could not be acknowledged or answered (${nameOf(error)})`;
+    this.#context.status.tellOrWarn({ type: "handler-error", error, destination }, what);
   }
 }
 

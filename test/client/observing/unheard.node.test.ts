@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import process from "node:process";
 import { json } from "../../../src/client/messages/codec.js";
+import { deferred } from "../../../src/internal/deferred.js";
 import { connected, failure } from "../../support/connected.js";
 import { order } from "../../support/schemas.js";
 import { settled } from "../../support/scripted-broker.js";
@@ -77,6 +78,63 @@ describe("without a status listener", () => {
       "stompede: the subscription to /q has ended, its handler gets no more messages (TypeError); " +
         "client.onStatus(listener) reports this, and a listener silences the warning",
     ]);
+    await client.disconnect();
+  });
+});
+
+describe("without a status listener, what a peer sends ends no process", () => {
+  const WARNING =
+    "stompede: a message of the subscription to /q could not be acknowledged or answered (TypeError); " +
+    "client.onStatus(listener) reports this, and a listener silences the warning";
+
+  test("when it asks for a reply to nowhere", async () => {
+    const { broker, client } = await connected();
+    let requests = 0;
+    const subscription = await client.respond("/q", () => String(++requests));
+    broker.send("MESSAGE", { subscription: subscription.id, "message-id": "1", destination: "/q", "reply-to": "" });
+    expect(await told()).toEqual([]);
+    expect([requests, broker.of("SEND"), warned]).toEqual([1, [], []]);
+    await client.disconnect();
+  });
+
+  test("when it asks for a reply that cannot be written", async () => {
+    const { broker, client } = await connected({ session: { versions: ["1.1"] } });
+    const subscription = await client.respond("/q", () => "x");
+    const request = "message-id:1\ndestination:/q\nreply-to:/queue/a\ncorrelation-id:a\rb";
+    broker.transport.send(`MESSAGE\nsubscription:${subscription.id}\n${request}\n\n\0`);
+    expect(await told()).toEqual([]);
+    expect(warned).toEqual([WARNING]);
+    await client.disconnect();
+  });
+
+  test("when it is gone before its request is answered", async () => {
+    const { broker, client } = await connected({}, { reconnect: false });
+    const go = deferred<string>();
+    const subscription = await client.respond("/q", () => go.promise);
+    broker.send("MESSAGE", { subscription: subscription.id, "message-id": "1", destination: "/q", "reply-to": "/a" });
+    await settled();
+    broker.transport.abort(new Error("cable cut"));
+    go.resolve("late");
+    expect(await told()).toEqual([]);
+    expect(warned).toHaveLength(1);
+  });
+
+  test("when a message cannot be acknowledged as it is named", async () => {
+    const { broker, client } = await connected({ session: { versions: ["1.1"] } });
+    const subscription = await client.subscribe("/q", () => undefined, { ack: "client" });
+    broker.transport.send(`MESSAGE\nsubscription:${subscription.id}\nmessage-id:a\rb\ndestination:/q\n\n\0`);
+    expect(await told()).toEqual([]);
+    expect(warned).toEqual([WARNING]);
+    await client.disconnect();
+  });
+
+  test("but the fault of a responder itself is an unhandled rejection", async () => {
+    const { broker, client } = await connected();
+    const subscription = await client.respond("/q", () => {
+      throw new Error("bad responder");
+    });
+    broker.send("MESSAGE", { subscription: subscription.id, "message-id": "1", destination: "/q", "reply-to": "/a" });
+    expect(await told()).toEqual(["bad responder"]);
     await client.disconnect();
   });
 });
