@@ -74,9 +74,10 @@ export function onWake(callback: () => void): () => void {
     if ("persisted" in event && event.persisted !== true) return; // a page that was loaded, not resumed
     callback();
   };
-  // By capture what happens to the document comes by here too.
+  // By capture what happens to the document comes by here too. Where there is none it is not allowed everywhere (workerd).
+  const capture = typeof document !== "undefined";
   for (const type of ["online", "visibilitychange", "pageshow", "resume"])
-    globalThis.addEventListener(type, wake, { signal, capture: true });
+    globalThis.addEventListener(type, wake, { signal, capture });
   return () => {
     listeners.abort();
   };

@@ -129,7 +129,7 @@ function lacks({ Client }, carrier) {
   try {
     new Client(carrier === "tls" ? "stomp+ssl://127.0.0.1:1" : "stomp://127.0.0.1:1");
   } catch (error) {
-    outcome = error instanceof TypeError && /this platform lacks/.test(error.message) ? "ok" : String(error);
+    outcome = error instanceof TypeError && /this platform has no TCP/.test(error.message) ? "ok" : String(error);
   }
   return { carrier, step: "unavailable", outcome, ms: 0 };
 }

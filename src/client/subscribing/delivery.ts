@@ -18,8 +18,11 @@ import { type Pairs, addHeaders, checkReceiptOptions, outgoing, wrongOptions } f
 import type { Delivery, DeliveryState, Message, SettleOptions } from "../messages/message.js";
 import type { SubscriptionTerms } from "./terms.js";
 
-/** What a subscription has to do with it. */
-type DeliveryTerms = Pick<SubscriptionTerms<unknown>, "id" | "destination" | "ack">;
+/** What a delivery needs of its subscription. */
+export interface DeliveryHost extends Pick<SubscriptionTerms<unknown>, "id" | "destination" | "ack"> {
+  /** Something was settled or released: it may be idle now. */
+  checkIdle(): void;
+}
 
 type Event = "decode" | "handOut" | "settle" | "settleTentatively" | "commit" | "abort";
 
@@ -61,10 +64,9 @@ const OWN_HEADERS = ["id", "message-id", "subscription", "transaction", "receipt
 export class SessionDelivery implements Delivery {
   /** The connection that the messages came by. */
   readonly connection: Connection;
-  readonly #terms: DeliveryTerms;
+  readonly #host: DeliveryHost;
   /** How many messages the subscription had before this session. */
   readonly #before: number;
-  readonly #changed: () => void;
   #isLive = true;
   /** How many messages are handed out and not settled, in the mode `client-individual`. */
   #unsettled = 0;
@@ -76,14 +78,13 @@ export class SessionDelivery implements Delivery {
   /** The open transaction that has settled messages, and what was covered before it. */
   #open: { readonly transaction: string | undefined; readonly before: Covered } | undefined;
   /** The messages that were asked for their signal, and can still be released. */
-  readonly #signalled = new Set<Message<unknown>>();
+  #signalled: Set<Message<unknown>> | undefined;
 
-  /** `before`: how many messages the subscription had in earlier sessions. `changed` is called when something is settled or released. */
-  constructor(connection: Connection, terms: DeliveryTerms, before: number, changed: () => void) {
+  /** `before`: how many messages the subscription had in earlier sessions. */
+  constructor(connection: Connection, host: DeliveryHost, before: number) {
     this.connection = connection;
-    this.#terms = terms;
+    this.#host = host;
     this.#before = before;
-    this.#changed = changed;
   }
 
   /** Whether messages can be settled: they are not released. */
@@ -94,7 +95,7 @@ export class SessionDelivery implements Delivery {
   /** How many messages are handed out and not settled. */
   get outstanding(): number {
     if (!this.#isLive) return 0;
-    return this.#terms.ack === "client" ? Math.max(0, this.#handedUpTo - this.#covered.upTo) : this.#unsettled;
+    return this.#host.ack === "client" ? Math.max(0, this.#handedUpTo - this.#covered.upTo) : this.#unsettled;
   }
 
   /** Whether transactions that have not ended settle messages: their ACKs count only if the subscription lives until then. */
@@ -107,7 +108,7 @@ export class SessionDelivery implements Delivery {
   }
 
   handOut(message: Message<unknown>): boolean {
-    if (this.#terms.ack === "auto") return true; // there is nothing more to decide
+    if (this.#host.ack === "auto") return true; // there is nothing more to decide
     // It may be released, or settled by whoever has it from the codec.
     if (!this.#isLive || NEXT[message.state].handOut === undefined) return false;
     this.#unsettled++;
@@ -118,15 +119,15 @@ export class SessionDelivery implements Delivery {
 
   /** The session or the subscription has ended: what is not settled is the broker's again. */
   release(reason: Error | undefined): void {
-    if (!this.#isLive || this.#terms.ack === "auto") return;
+    if (!this.#isLive || this.#host.ack === "auto") return;
     this.#isLive = false;
     if (this.#open !== undefined) this.#covered = this.#open.before;
     this.#open = undefined;
-    for (const message of this.#signalled) {
+    for (const message of this.#signalled ?? []) {
       if (!this.isSettled(message)) message.rare.abort?.abort(reason ?? impossible(message));
     }
-    this.#signalled.clear();
-    this.#changed();
+    this.#signalled = undefined;
+    this.#host.checkIdle();
   }
 
   isSettled(message: Message<unknown>): boolean {
@@ -143,7 +144,7 @@ export class SessionDelivery implements Delivery {
       abort = new AbortController();
       message.rare = { ...message.rare, abort };
       if (!this.isDone(message)) {
-        if (this.#terms.ack !== "auto") this.#signalled.add(message);
+        if (this.#host.ack !== "auto") (this.#signalled ??= new Set()).add(message);
       } else if (!this.isSettled(message)) abort.abort(impossible(message));
     }
     return abort.signal;
@@ -166,7 +167,7 @@ export class SessionDelivery implements Delivery {
       }
       const was = this.#settledBy(message);
       if (was !== undefined) return this.#again(command, was, message, options);
-      const { ack, id } = this.#terms;
+      const { ack, id } = this.#host;
       if (ack === "auto") {
         if (command === "ACK") return TRUE;
         throw new InvalidStateError(`NACK needs an ack mode, subscription ${id} has "auto"`);
@@ -201,7 +202,7 @@ export class SessionDelivery implements Delivery {
     }
     this.#open = undefined;
     this.#forgetSignals(message);
-    this.#changed();
+    this.#host.checkIdle();
   }
 
   #move(message: Message<unknown>, event: Event): void {
@@ -256,7 +257,7 @@ export class SessionDelivery implements Delivery {
     options: SettleOptions,
     isTentative: boolean,
   ): Promise<boolean> {
-    const { ack, destination } = this.#terms;
+    const { ack, destination } = this.#host;
     const sent = this.connection.send(outgoing(command, destination, this.#pairs(command, message, options)), options);
     const done = sent === SENT ? TRUE : sent.then(() => true);
     if (message.state === "handed-out") this.#unsettled--;
@@ -273,7 +274,7 @@ export class SessionDelivery implements Delivery {
     }
     if (ack === "client") this.#cover(command, this.#placeOf(message), confirmed);
     this.#forgetSignals(message);
-    this.#changed();
+    this.#host.checkIdle();
     return done;
   }
 
@@ -292,8 +293,8 @@ export class SessionDelivery implements Delivery {
 
   /** Signals of what is done never abort: of a message, or in the mode `client` of all. */
   #forgetSignals(message: Message<unknown>): void {
-    if (this.#signalled.size === 0) return;
-    const concerned = this.#terms.ack === "client" ? this.#signalled : [message];
+    if (this.#signalled === undefined) return;
+    const concerned = this.#host.ack === "client" ? this.#signalled : [message];
     for (const one of concerned) if (this.isDone(one)) this.#signalled.delete(one);
   }
 
@@ -305,7 +306,7 @@ export class SessionDelivery implements Delivery {
     } else {
       // 1.0 does not require the subscription. Without it ActiveMQ Classic counts a message that an earlier subscription of the
       // session gave back as on its way for ever, and sends one less ahead.
-      pairs.push(["message-id", message.messageId], ["subscription", this.#terms.id]);
+      pairs.push(["message-id", message.messageId], ["subscription", this.#host.id]);
     }
     if (transaction !== undefined) pairs.push(["transaction", transaction]);
     addHeaders(pairs, headers, command, OWN_HEADERS);

@@ -39,6 +39,7 @@ type State =
   /** `reason`: what the next reader rejects with. `isOver`: nothing more is handed out, not even what is unread. */
   | { readonly kind: "ended"; readonly isOver: boolean; reason: Error | undefined };
 
+const NOTHING: readonly never[] = [];
 const LIVE: State = { kind: "live", isOver: false };
 
 /** How a subscription ends. */
@@ -77,7 +78,7 @@ export class Subscription<T = undefined>
   #state: State = LIVE;
   #delivery: SessionDelivery | undefined;
   /** What readers got and may still work on: until it is done, or they ask for more. */
-  #reading: Message<T>[] = [];
+  #reading: readonly Message<T>[] = NOTHING;
   #delivered = 0;
   #overflows = 0;
   #isUsedUp = false;
@@ -168,9 +169,7 @@ export class Subscription<T = undefined>
   deliver(frame: ServerFrame, connection: Connection): void {
     if (this.#state.kind !== "live" && this.ack !== "auto") return; // the broker delivers it again
     if (this.#delivery?.connection !== connection) {
-      this.#delivery = new SessionDelivery(connection, this.terms, this.#delivered, () => {
-        this.#checkIdle();
-      });
+      this.#delivery = new SessionDelivery(connection, this, this.#delivered);
     }
     this.#delivered++;
     const message = new Message<T>(frame, this.#delivery, this.#delivered);
@@ -182,9 +181,9 @@ export class Subscription<T = undefined>
   release(reason: Error | undefined): void {
     if (this.ack === "auto") return;
     this.#buffer.clear();
-    this.#reading = [];
+    this.#reading = NOTHING;
     this.#delivery?.release(reason);
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   /**
@@ -235,13 +234,13 @@ export class Subscription<T = undefined>
   toReader(message: Message<T>): void {
     this.#read(message);
     this.#readers.shift()?.resolve({ done: false, value: message });
-    this.#checkIdle(); // another reader may wait
+    this.checkIdle(); // another reader may wait
   }
 
   /** For its handling: a message is done. `mayTakeMore`: there may be room for another one. @internal */
   messageDone(mayTakeMore: boolean): void {
     if (mayTakeMore) this.#work();
-    else this.#checkIdle();
+    else this.checkIdle();
   }
 
   /** For its handling: end it, here and at the broker, without its unread messages. @internal */
@@ -284,7 +283,7 @@ export class Subscription<T = undefined>
         else reader.reject(reason);
       }
     }
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   #isWanted(): boolean {
@@ -300,14 +299,14 @@ export class Subscription<T = undefined>
   }
 
   #read(message: Message<T>): void {
-    if (this.ack !== "auto") this.#reading.push(message);
+    if (this.ack !== "auto") this.#reading = [...this.#reading, message];
   }
 
   /** The reader wants another message, or no more: it is done with those that it had. */
   #doneReading(): void {
     if (this.#reading.length === 0) return;
-    this.#reading = [];
-    this.#checkIdle();
+    this.#reading = NOTHING;
+    this.checkIdle();
   }
 
   /** A message more is waited for, but the broker sends none before something is settled: say so, once. */
@@ -326,7 +325,8 @@ export class Subscription<T = undefined>
     return this.#delivery?.isTentative !== true && this.#reading.every((message) => message.delivery.isDone(message));
   }
 
-  #checkIdle(): void {
+  /** For its deliveries, too: something was settled or released. @internal */
+  checkIdle(): void {
     if (this.ack !== "auto") this.#checkPrefetch();
     if (this.#whenIdle === undefined || !this.#isIdle()) return;
     this.#whenIdle.resolve();

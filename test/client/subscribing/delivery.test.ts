@@ -43,7 +43,8 @@ test.each((["client", "client-individual"] as const).flatMap((ack) => states.map
     for (const event of events) {
       // What a delivery asks of its connection.
       const connection = { isOpen: true, version: "1.2", send: () => SENT } as unknown as Connection;
-      const delivery = new SessionDelivery(connection, { id: "s", destination: "/queue/a", ack }, 0, () => undefined);
+      const host = { id: "s", destination: "/queue/a", ack, checkIdle: () => undefined };
+      const delivery = new SessionDelivery(connection, host, 0);
       const message = new Message(frameOf("MESSAGE", { "message-id": "m", ack: "a" }), delivery, 1);
       for (const way of WAYS[state]) await EVENTS[way](delivery, message);
       expect(message.state).toBe(state);
