@@ -120,7 +120,11 @@ describeRabbitMq("each message of RabbitMQ has one owner", () => {
       expect(String(error)).toContain("was released: the broker delivers it again");
       await move(await takeOne(subscription));
       await client.reconnect();
-      expect(texts(await drain(client, to))).toEqual(["move me"]);
+      // RabbitMQ may put what was committed into its queue later than what the next session sends there.
+      const moved = await client.subscribe(to);
+      expect((await takeOne(moved)).text()).toBe("move me");
+      await moved.unsubscribe({ receipt: true });
+      expect(await drain(client, to)).toEqual([]);
       await subscription.unsubscribe({ receipt: true });
       expect(await drain(client, from)).toEqual([]);
     });
