@@ -15,11 +15,7 @@ export function secured(tls: TlsOptions): ConnectionOptions {
   try {
     return { ...options, secureContext: options.secureContext ?? createSecureContext(options) };
   } catch (cause) {
-    throw new TypeError(
-      `tls cannot be used: ${messageOf(cause)}; are ca, cert and key PEM, and is the passphrase right?`,
-      {
-        cause,
-      },
-    );
+    const hint = "are ca, cert and key PEM, and is the passphrase right?";
+    throw new TypeError(`tls cannot be used: ${messageOf(cause)}; ${hint}`, { cause });
   }
 }

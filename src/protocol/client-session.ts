@@ -5,7 +5,7 @@ import { brokerKindOf } from "./broker-kinds.js";
 import { FrameDecoder } from "./decoder.js";
 import { FrameEncoder } from "./encoder.js";
 import type { Body, Frame } from "./frame.js";
-import { type HeadersInit, type HeaderValue, checkOwnHeaders, hasHeader, headerPairs } from "./headers.js";
+import { type HeadersInit, type HeaderValue, hasHeader, pairsWithout } from "./headers.js";
 import { type HeartBeat, NO_HEART_BEAT, heartBeatHeader, negotiateHeartBeat, parseHeartBeat } from "./heart-beat.js";
 import type { Limits } from "./limits.js";
 import { type Phase, nextPhase } from "./state.js";
@@ -95,9 +95,7 @@ export class ClientSession {
   connectHeaders(headers: HeadersInit): (readonly [name: string, value: HeaderValue | undefined])[] {
     const all: (readonly [string, HeaderValue | undefined])[] = [["accept-version", acceptVersionOf(this.#versions)]];
     if (this.#wanted.outgoing > 0 || this.#wanted.incoming > 0) all.push(["heart-beat", heartBeatHeader(this.#wanted)]);
-    const given = [...headerPairs(headers)];
-    checkOwnHeaders(given, "CONNECT", ["accept-version", "heart-beat"]);
-    return [...all, ...given];
+    return [...all, ...pairsWithout(["accept-version", "heart-beat"], headers, "CONNECT")];
   }
 
   /**
@@ -187,7 +185,7 @@ export class ClientSession {
   }
 
   #check(command: ClientCommand, headers: HeadersInit): Phase {
-    if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
+    if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is not a command of a client`);
     const phase = this.#allow(command);
     const version = this.version ?? "1.0";
     // STOMP 1.1 brought NACK.

@@ -31,14 +31,22 @@ export function hasHeader(headers: HeadersInit, name: string): boolean {
 }
 
 /**
- * Check that headers as a caller gives them have none of the names `own`, which are options of their own.
+ * A caller's headers as pairs, gone through once. They must have none of the names `own`, which have an argument or option.
  *
- * @throws TypeError naming the first one that they have.
+ * @throws TypeError naming the first one of those that they have.
  */
-export function checkOwnHeaders(headers: HeadersInit, command: string, own: readonly string[]): void {
-  for (const name of own) {
-    if (hasHeader(headers, name)) throw new TypeError(`header "${name}" of ${command} is an option of its own`);
+export function pairsWithout(
+  own: readonly string[],
+  headers: HeadersInit,
+  command: string,
+): (readonly [name: string, value: HeaderValue | undefined])[] {
+  const pairs = [...headerPairs(headers)];
+  for (const [name, value] of pairs) {
+    if (value !== undefined && own.includes(name)) {
+      throw new TypeError(`header "${name}" of ${command} has an argument or option of its own`);
+    }
   }
+  return pairs;
 }
 
 /** How a header block is to be read; its lines were checked when it arrived. */

@@ -72,7 +72,7 @@ describe("other arguments that are wrong", () => {
       (client) => client.subscribe(null as never),
       "destination must be a string that is not empty",
     ],
-    ["no command", (client) => client.sendFrame(null as never), "null is no command of a client"],
+    ["no command", (client) => client.sendFrame(null as never), "null is not a command of a client"],
   ])("%s is told by a rejection", async (_, call, message) => {
     const { broker, client } = await connected();
     const before = broker.received.length;

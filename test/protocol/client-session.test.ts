@@ -34,8 +34,8 @@ describe("connecting", () => {
   test.each([
     [{}, 'CONNECT needs the header "host" in STOMP 1.2'],
     [{ host: undefined }, 'CONNECT needs the header "host" in STOMP 1.2'],
-    [{ host: "/", "accept-version": "1.0" }, 'header "accept-version" of CONNECT is an option of its own'],
-    [{ host: "/", "heart-beat": "0,0" }, 'header "heart-beat" of CONNECT is an option of its own'],
+    [{ host: "/", "accept-version": "1.0" }, 'header "accept-version" of CONNECT has an argument or option of its own'],
+    [{ host: "/", "heart-beat": "0,0" }, 'header "heart-beat" of CONNECT has an argument or option of its own'],
     [{ host: "/", login: "a\nb" }, 'header "login" has a line feed, which cannot be escaped here'],
   ])("refuses %o, and may be tried again", (headers, message) => {
     const session = new ClientSession();
@@ -167,7 +167,7 @@ describe("a frame of the client", () => {
     expect(() => connected("1.0").encode("NACK", { "message-id": "1" })).toThrow(
       new InvalidStateError("NACK needs STOMP 1.1, the session is of 1.0"),
     );
-    expect(() => connected("1.2").encode("MESSAGE" as never, {})).toThrow('"MESSAGE" is no command of a client');
+    expect(() => connected("1.2").encode("MESSAGE" as never, {})).toThrow('"MESSAGE" is not a command of a client');
   });
 });
 

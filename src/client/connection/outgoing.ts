@@ -9,7 +9,7 @@ import {
   type HeaderValue,
   headerPairs,
 } from "../../protocol/index.js";
-import { checkOwnHeaders } from "../../protocol/headers.js";
+import { pairsWithout } from "../../protocol/headers.js";
 import type { ReceiptOptions } from "../messages/receipt-options.js";
 
 /** Header pairs of a frame. */
@@ -109,8 +109,7 @@ export function addHeaders(
   own: readonly string[],
 ): void {
   if (headers === undefined) return;
-  checkOwnHeaders(headers, command, own);
-  for (const pair of headerPairs(headers)) pairs.push(pair);
+  for (const pair of pairsWithout(own, headers, command)) pairs.push(pair);
 }
 
 /** @throws TypeError unless `destination` is a string that is not empty. */

@@ -1,8 +1,8 @@
 /** What CONNECT says, asked afresh at each attempt. */
 import { ConnectError, type StompError } from "../../errors.js";
 import { messageOf } from "../../internal/message-of.js";
-import { type HeadersInit, type HeaderValue, headerPairs } from "../../protocol/index.js";
-import { checkOwnHeaders } from "../../protocol/headers.js";
+import { type HeadersInit, type HeaderValue } from "../../protocol/index.js";
+import { pairsWithout } from "../../protocol/headers.js";
 
 /** What an attempt to connect tells to the functions that it asks. */
 export interface AttemptInfo {
@@ -41,9 +41,9 @@ export type ConnectHeaders = readonly (readonly [name: string, value: HeaderValu
 /** Headers of CONNECT that have an option of their own, or are made from one. */
 const OWN_HEADERS = ["login", "passcode", "host", "accept-version", "heart-beat"];
 
-/** @throws TypeError when `headers` has one that is an option of its own. */
-export function checkConnectHeaders(headers: HeadersInit): void {
-  checkOwnHeaders(headers, "CONNECT", OWN_HEADERS);
+/** A caller's headers of CONNECT. @throws TypeError when there is one that has an option of its own. */
+export function readConnectHeaders(headers: HeadersInit): ConnectHeaders {
+  return pairsWithout(OWN_HEADERS, headers, "CONNECT");
 }
 
 /**
@@ -55,12 +55,11 @@ export async function connectHeaders(source: LoginSource, attempt: AttemptInfo):
   const { login, passcode } =
     typeof credentials === "function" ? await asked("credentials", credentials, attempt) : credentials;
   const more = typeof headers === "function" ? await asked("headers", headers, attempt) : headers;
-  checkConnectHeaders(more);
   return [
     ["host", host],
     ["login", optionalString("login", login)],
     ["passcode", optionalString("passcode", passcode)],
-    ...headerPairs(more),
+    ...readConnectHeaders(more),
   ];
 }
 

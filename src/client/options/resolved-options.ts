@@ -10,7 +10,7 @@ import {
   type Credentials,
   type CredentialsFunction,
   type HeadersFunction,
-  checkConnectHeaders,
+  readConnectHeaders,
   optionalString,
 } from "./credentials.js";
 import type { BufferLimits, ClientOptions, Delivery, OutboxOptions, Propagation, SlowPolicy } from "./options.js";
@@ -57,12 +57,11 @@ export interface ResolvedOutbox {
  * @throws TypeError or RangeError naming the option that is wrong.
  */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  const headers = options.headers ?? {};
-  if (typeof headers !== "function") checkConnectHeaders(headers);
+  const { headers = {} } = options;
   return {
     credentials: resolveCredentials(options),
     host: optionalString("host", options.host) ?? "/",
-    headers,
+    headers: typeof headers === "function" ? headers : readConnectHeaders(headers), // sent again in each session
     versions: orderVersions(options.versions ?? VERSIONS),
     heartBeat: resolveHeartBeat(options.heartBeat ?? {}),
     heartBeatTolerance: checkAtLeast("heartBeatTolerance", 1, options.heartBeatTolerance ?? 3),

@@ -40,7 +40,7 @@ export class Sender {
 
   /** See {@link BaseClient.sendFrame}. */
   async sendFrame(command: ClientCommand, headers: HeadersInit, body: Body, options: SendFrameOptions): Promise<void> {
-    if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is no command of a client`);
+    if (!isCommandOf(command, "client")) throw new TypeError(`${JSON.stringify(command)} is not a command of a client`);
     if (command === "CONNECT" || command === "STOMP" || command === "DISCONNECT") {
       throw new InvalidStateError(`${command} is sent by the client itself`);
     }

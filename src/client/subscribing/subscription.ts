@@ -28,8 +28,7 @@ export interface SubscriptionHost {
 }
 
 /** A subscription, whatever the values of its messages are. */
-// `any`, as a subscription's value stands in its handler's argument and in its iterator's result: no other type fits all.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- its value is an argument of its handler and a result of its iterator: no other type fits all
 export type AnySubscription = Subscription<any>;
 
 type State =

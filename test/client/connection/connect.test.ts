@@ -213,7 +213,7 @@ describe("wrong options", () => {
     [{ heartBeatTolerance: 0.5 }, RangeError, "heartBeatTolerance must be at least 1, not 0.5"],
     [{ versions: [] }, RangeError, "versions must not be empty"],
     [{ versions: ["1.3"] as never }, TypeError, "versions must be of 1.0, 1.1 and 1.2, not 1.3"],
-    [{ headers: { login: "x" } }, TypeError, 'header "login" of CONNECT is an option of its own'],
+    [{ headers: { login: "x" } }, TypeError, 'header "login" of CONNECT has an argument or option of its own'],
     [{ limits: { headers: 0 } }, RangeError, "limits.headers must be a positive integer, not 0"],
     [{ buffer: { messages: 0 } }, RangeError, "buffer.messages must be at least 1, not 0"],
     [{ login: 7 as never }, TypeError, "login must be a string"],

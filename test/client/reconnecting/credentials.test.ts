@@ -212,7 +212,7 @@ describe("credentials", () => {
     [
       "a header of another option",
       { headers: () => ({ host: "x" }) },
-      'header "host" of CONNECT is an option of its own',
+      'header "host" of CONNECT has an argument or option of its own',
     ],
   ])("a function that gives %s is a TypeError, and is not asked again", async (_what, options, message) => {
     const broker = new ScriptedBroker();
@@ -230,7 +230,7 @@ describe("credentials", () => {
   test.each<[ClientOptions, string]>([
     [{ credentials: { login: "ann" } as never }, "credentials must be a function"],
     [{ credentials: () => ({}), passcode: "secret" }, "give either credentials, or login and passcode"],
-    [{ headers: { passcode: "secret" } }, 'header "passcode" of CONNECT is an option of its own'],
+    [{ headers: { passcode: "secret" } }, 'header "passcode" of CONNECT has an argument or option of its own'],
   ])("%o is refused", (options, message) => {
     expect(() => new BaseClient(new ScriptedBroker().dial, options)).toThrow(new TypeError(message));
   });

@@ -158,8 +158,12 @@ describe("request", () => {
     ["", {}, "destination must be a string that is not empty"],
     ["/a", { replyTo: "" }, "destination must be a string that is not empty"],
     ["/a", { timeout: -1 }, "timeout must be a positive number of ms, not -1"],
-    ["/a", { headers: { "reply-to": "/x" } }, 'header "reply-to" of SEND is an option of its own'],
-    ["/a", { headers: { "correlation-id": "x" } }, 'header "correlation-id" of SEND is an option of its own'],
+    ["/a", { headers: { "reply-to": "/x" } }, 'header "reply-to" of SEND has an argument or option of its own'],
+    [
+      "/a",
+      { headers: { "correlation-id": "x" } },
+      'header "correlation-id" of SEND has an argument or option of its own',
+    ],
   ])("refuses %o %o", async (destination, options, message) => {
     const { broker, client } = await served(RABBITMQ);
     expect(await failure(client.request(destination, "", options))).toMatchObject({ message });

@@ -103,7 +103,10 @@ describe("respond", () => {
     await settled();
     expect(broker.of("NACK")).toHaveLength(1);
     expect(told).toMatchObject([
-      { type: "handler-error", error: { message: 'header "destination" of SEND is an option of its own' } },
+      {
+        type: "handler-error",
+        error: { message: 'header "destination" of SEND has an argument or option of its own' },
+      },
     ]);
     await client.disconnect();
   });

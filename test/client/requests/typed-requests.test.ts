@@ -78,7 +78,7 @@ describe("a request with a codec", () => {
     );
     const nosy = { ...json(), encode: () => ({ body: "", headers: { "correlation-id": "mine" } }) };
     expect(await failure(client.request("/queue/ask", 1, { codec: nosy }))).toEqual(
-      new TypeError('header "correlation-id" of SEND is an option of its own'),
+      new TypeError('header "correlation-id" of SEND has an argument or option of its own'),
     );
     expect(broker.received).toHaveLength(1);
     expect(client.metrics().requestsPending).toBe(0);

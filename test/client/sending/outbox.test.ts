@@ -275,7 +275,7 @@ describe("a message that the broker refuses", () => {
   test.each([
     [{ headers: { a: {} } }, 'header "a" must be a string, a number or a boolean'],
     [{ headers: { a: null } }, 'header "a" must be a string, a number or a boolean'],
-    [{ headers: { destination: "/b" } }, 'header "destination" of SEND is an option of its own'],
+    [{ headers: { destination: "/b" } }, 'header "destination" of SEND has an argument or option of its own'],
     [{ receipt: "" }, "receipt must be true or an id that is not empty"],
     [{ timeout: 0 }, "timeout must be a positive number of ms, not 0"],
     [{ headers: { "content-length": 5 } }, 'header "content-length" is 5, the body has 1 bytes'],

@@ -87,8 +87,13 @@ describe("send", () => {
       "body must be a string, Uint8Array or ArrayBuffer, not object; use JSON.stringify for an object",
     ],
     ["/a", null, {}, "body must be a string, Uint8Array or ArrayBuffer, not null; use JSON.stringify for an object"],
-    ["/a", "x", { headers: { destination: "/b" } }, 'header "destination" of SEND is an option of its own'],
-    ["/a", "x", { headers: { receipt: "r" } }, 'header "receipt" of SEND is an option of its own'],
+    [
+      "/a",
+      "x",
+      { headers: { destination: "/b" } },
+      'header "destination" of SEND has an argument or option of its own',
+    ],
+    ["/a", "x", { headers: { receipt: "r" } }, 'header "receipt" of SEND has an argument or option of its own'],
     ["/a", "x", { headers: { a: {} } }, 'header "a" must be a string, a number or a boolean'],
     ["/a", "x", { headers: { a: "\0" } }, 'header "a" has a NUL, which cannot be escaped here'],
     ["/a", "x", { headers: { "": "b" } }, "a header name must be a string that is not empty"],
@@ -284,8 +289,8 @@ describe("sendFrame", () => {
   });
 
   test.each([
-    ["HELLO", {}, "", TypeError, '"HELLO" is no command of a client'],
-    ["MESSAGE", {}, "", TypeError, '"MESSAGE" is no command of a client'],
+    ["HELLO", {}, "", TypeError, '"HELLO" is not a command of a client'],
+    ["MESSAGE", {}, "", TypeError, '"MESSAGE" is not a command of a client'],
     ["CONNECT", {}, "", InvalidStateError, "CONNECT is sent by the client itself"],
     ["DISCONNECT", {}, "", InvalidStateError, "DISCONNECT is sent by the client itself"],
     ["SUBSCRIBE", { destination: "/q" }, "", TypeError, 'SUBSCRIBE needs the header "id" in STOMP 1.2'],

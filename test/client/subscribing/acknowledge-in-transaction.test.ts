@@ -205,7 +205,7 @@ describe("acknowledging in a transaction", () => {
     const { broker, client, messages } = await delivered("client-individual", 1);
     const [message] = messages as [Message];
     await expect(message.ack({ headers: { transaction: "t" } })).rejects.toThrow(
-      'header "transaction" of ACK is an option of its own',
+      'header "transaction" of ACK has an argument or option of its own',
     );
     expect([message.isSettled, broker.of("ACK").length]).toEqual([false, 0]);
     await client.disconnect();

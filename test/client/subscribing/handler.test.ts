@@ -66,7 +66,10 @@ describe("a handler", () => {
     });
     broker.message(subscription.id, "1");
     await settled();
-    expect(told).toEqual([new Error("oops"), new TypeError('header "id" of NACK is an option of its own')]);
+    expect(told).toEqual([
+      new Error("oops"),
+      new TypeError('header "id" of NACK has an argument or option of its own'),
+    ]);
     await client.disconnect();
   });
 

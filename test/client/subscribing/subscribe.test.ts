@@ -127,7 +127,7 @@ describe("subscribe", () => {
     ["/a", { ack: "sometimes" }, 'ack must be "auto" or "client" or "client-individual", not "sometimes"'],
     ["/a", { id: "" }, "id must be a string that is not empty"],
     ["/a", { concurrency: 0 }, "concurrency must be at least 1, not 0"],
-    ["/a", { headers: { id: "x" } }, 'header "id" of SUBSCRIBE is an option of its own'],
+    ["/a", { headers: { id: "x" } }, 'header "id" of SUBSCRIBE has an argument or option of its own'],
   ])("refuses %o %o", async (destination, options, message) => {
     const { broker, client } = await connected();
     expect(await failure(client.subscribe(destination, options as never))).toMatchObject({ message });

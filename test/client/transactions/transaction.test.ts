@@ -107,7 +107,7 @@ describe("a transaction", () => {
 
   test.each([
     [{ id: "" }, "id must be a string that is not empty"],
-    [{ headers: { transaction: "x" } }, 'header "transaction" of BEGIN is an option of its own'],
+    [{ headers: { transaction: "x" } }, 'header "transaction" of BEGIN has an argument or option of its own'],
     [{ receipt: "" }, "receipt must be true or an id that is not empty"],
     [{ timeout: -1 }, "timeout must be a positive number of ms, not -1"],
   ])("is not begun with %o", async (options, message) => {
@@ -187,10 +187,10 @@ describe("a transaction", () => {
     const transaction = await client.begin();
     await expect(transaction.send("")).rejects.toThrow("destination must be a string that is not empty");
     await expect(transaction.send("/a", "", { headers: { transaction: "x" } })).rejects.toThrow(
-      'header "transaction" of SEND is an option of its own',
+      'header "transaction" of SEND has an argument or option of its own',
     );
     await expect(transaction.commit({ headers: { receipt: "x" } })).rejects.toThrow(
-      'header "receipt" of COMMIT is an option of its own',
+      'header "receipt" of COMMIT has an argument or option of its own',
     );
     await expect(transaction.commit({ signal: AbortSignal.abort(new Error("mine")) })).rejects.toThrow("mine");
     expect(transaction.isOpen).toBe(true);

@@ -41,7 +41,7 @@ describe("a value in a transaction", () => {
     );
     const nosy = { encode: () => ({ body: "", headers: { transaction: "mine" } }) };
     expect(await failure(transaction.send("/queue/a", 1, { codec: nosy }))).toEqual(
-      new TypeError('header "transaction" of SEND is an option of its own'),
+      new TypeError('header "transaction" of SEND has an argument or option of its own'),
     );
     expect(broker.of("SEND")).toEqual([]);
     expect(transaction.isOpen).toBe(true);
